@@ -1,0 +1,16 @@
+"""vizlib: seeing what convolutional networks see. Short readable functions, grouped as the course is.
+
+Pictures are float32 tensors (N, 3, H, W), RGB, in [0, 1]; networks normalise for themselves. Every method takes
+(net, images, target) first and returns raw values; scaling for the eye is a separate step.
+"""
+
+from .attribution import (
+    cam, deconvnet, grad_cam, gradient, gradient_times_input, guided_backprop, guided_grad_cam, layer_cam,
+    randomize, rank_correlation, saliency, score_cam, ssim,
+)  # fmt: skip
+from .errors import VizlibError
+from .images import background, backgrounds, cutout, cutouts, open_image, paste, photo, photos, resize, to_pil
+from .layers import receptive_field, record, unit
+from .networks import Network, load, networks
+
+__version__ = "0.1.0"

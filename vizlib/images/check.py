@@ -1,0 +1,47 @@
+"""Is this a batch of pictures?  Every method asks before it starts."""
+
+import torch
+
+from ..errors import VizlibError
+
+TOLERANCE = 1e-4  # rounding may leave [0, 1] by this much
+
+
+def check_images(images):
+    """Return `images` if it is a float32 tensor (N, 3, H, W) with values in [0, 1].
+
+    Raises VizlibError with what was seen and what to do: wrong type, shape or range, NaN or infinity.
+    """
+    if not isinstance(images, torch.Tensor):
+        raise VizlibError(
+            f"Pictures are tensors of shape (N, 3, H, W); this is a {type(images).__name__}. "
+            "vz.open_image(...) turns files, arrays and PIL pictures into one."
+        )
+    check_shape(images)
+    if not images.is_floating_point():
+        raise VizlibError(f"Pictures are floats in [0, 1]; this tensor holds {images.dtype}. Divide it: images / 255.")
+    if images.shape[0] == 0:
+        raise VizlibError("This batch holds no picture: its first dimension is 0.")
+    low, high = images.detach().aminmax()
+    if not bool(torch.isfinite(low + high)):  # NaN wins in aminmax
+        raise VizlibError("This picture holds NaN or infinite values. Look for a division by zero in the step that made it.")
+    if low < -TOLERANCE or high > 1 + TOLERANCE:
+        hint = "Divide it by 255." if high > 8 else "Networks normalise for themselves: pass the plain picture, or images.clamp(0, 1)."
+        raise VizlibError(f"Pictures lie in [0, 1]; this one runs from {low:.3g} to {high:.3g}. {hint}")
+    return images.float()
+
+
+def check_shape(images):
+    """Raise VizlibError unless the tensor is (N, 3, H, W)."""
+    shape = tuple(images.shape)
+    if images.dim() == 4 and shape[1] == 3:
+        return
+    if images.dim() == 3 and shape[0] == 3:
+        hint = "Add the batch dimension: images[None]."
+    elif shape[-1:] == (3,):
+        hint = "The channels come before height and width: images.movedim(-1, -3)."
+    elif images.dim() == 4 and shape[1] in (1, 4):
+        hint = "vz.open_image(...) turns grey and transparent pictures into RGB."
+    else:
+        hint = "vz.open_image(...) makes such a tensor from files and arrays."
+    raise VizlibError(f"Pictures have the shape (N, 3, H, W); this one has {shape}. {hint}")

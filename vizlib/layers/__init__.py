@@ -1,0 +1,8 @@
+"""Looking inside: recorded activations, targets, the backward rules of rectifiers, receptive fields."""
+
+from .receptive import ReceptiveField, receptive_field
+from .record import record, tap
+from .rules import RULES, relu_rule
+from .target import prepare, scores, unit
+
+__all__ = ["RULES", "ReceptiveField", "prepare", "receptive_field", "record", "relu_rule", "scores", "tap", "unit"]

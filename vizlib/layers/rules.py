@@ -1,0 +1,89 @@
+"""What a rectifier does to the signal on its way back: three methods that differ in one line.
+
+On the way forward every ReLU computes max(0, x). On the way back it receives a signal g and hands on
+
+    gradient    g * 1[x > 0]                      the chain rule (Simonyan et al. 2013, section 3)
+    deconvnet   g * 1[g > 0]                      Zeiler & Fergus 2014, section 2.1
+    guided      g * 1[g > 0] * 1[x > 0]           Springenberg et al. 2015, section 3.4
+
+No module is replaced and no hook is set: a function mode catches every call of a rectifier while it is open, as a module
+or as a plain function, in place or not, so there is nothing to restore afterwards.
+"""
+
+from contextlib import contextmanager
+
+import torch
+import torch.nn.functional as F
+from torch.overrides import TorchFunctionMode
+
+from ..errors import VizlibError
+
+RULES = {
+    "gradient": lambda g, active: g * active,
+    "deconvnet": lambda g, active: g.clamp(min=0),
+    "guided": lambda g, active: g.clamp(min=0) * active,
+}
+
+_RELUS = {F.relu, torch.relu, torch.Tensor.relu, torch.relu_, torch.Tensor.relu_}
+
+
+class _Rectifier(torch.autograd.Function):
+    """clamp(x, 0, top) with a backward rule of our choice."""
+
+    @staticmethod
+    def forward(ctx, x, top, rule):
+        ctx.save_for_backward((x > 0) & (x < top))
+        ctx.rule = rule
+        return x.clamp(0, None if top == float("inf") else top)
+
+    @staticmethod
+    def backward(ctx, g):
+        (active,) = ctx.saved_tensors
+        return ctx.rule(g, active), None, None
+
+
+class _Catch(TorchFunctionMode):
+    def __init__(self, rule):
+        super().__init__()
+        self.rule, self.caught = rule, 0
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        top = _ceiling(func, args, kwargs)
+        if top is None:
+            return func(*args, **kwargs)
+        self.caught += 1
+        return _Rectifier.apply(args[0] if args else kwargs["input"], top, self.rule)
+
+
+def _ceiling(func, args, kwargs):
+    """Where this call flattens out: infinity for a ReLU, 6 for a ReLU6, None if it is no rectifier."""
+    if func in _RELUS:
+        return float("inf")
+    if func is F.relu6:
+        return 6.0
+    if func is F.hardtanh:
+        low = args[1] if len(args) > 1 else kwargs.get("min_val", -1.0)
+        high = args[2] if len(args) > 2 else kwargs.get("max_val", 1.0)
+        return high if low == 0 else None
+    return None
+
+
+@contextmanager
+def relu_rule(rule):
+    """While open, every ReLU that a forward pass meets will hand its gradient back by `rule`, a name in RULES.
+
+    Raises VizlibError for an unknown rule, or if the passes in the block met no ReLU at all: deconvnet and guided
+    backpropagation are defined by what happens there.
+    """
+    if rule not in RULES:
+        raise VizlibError(f"There is no rule {rule!r} for rectifiers; there are {', '.join(RULES)}.")
+    if rule == "gradient":  # what autograd does already
+        yield
+        return
+    with _Catch(RULES[rule]) as catch:
+        yield
+    if catch.caught == 0:
+        raise VizlibError(
+            f"This network has no ReLU, and the rule {rule!r} changes nothing but ReLUs. Use vz.gradient or vz.saliency, or another network."
+        )

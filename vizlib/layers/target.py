@@ -1,0 +1,84 @@
+"""One language for what is asked of a network: a class, a label, a unit, or any score."""
+
+from dataclasses import dataclass
+
+import torch
+
+from ..errors import VizlibError
+from ..images import check_images
+from .record import tap
+
+
+@dataclass(frozen=True)
+class unit:
+    """A channel of a layer as a target: its mean over all positions, or its value `at` = (row, column)."""
+
+    layer: str
+    channel: int
+    at: tuple | None = None
+
+    def read(self, activation):
+        """(N, K, h, w) or (N, K) -> (N,)"""
+        if not 0 <= self.channel < activation.shape[1]:
+            raise VizlibError(f"Layer {self.layer!r} has the channels 0 to {activation.shape[1] - 1}; {self.channel} is not among them.")
+        plane = activation[:, self.channel]
+        if self.at is None:
+            return plane.flatten(1).mean(1) if plane.dim() > 1 else plane
+        if plane.dim() != 3 or not all(0 <= i < n for i, n in zip(self.at, plane.shape[1:], strict=True)):
+            raise VizlibError(f"Layer {self.layer!r} has the grid {tuple(plane.shape[1:])}; at={self.at} is not inside it.")
+        return plane[:, self.at[0], self.at[1]]
+
+
+def prepare(net, images, target):
+    """Check the pictures and turn `target` into what `scores` takes.
+
+    Returns images (N, 3, H, W) and one of: a LongTensor (N,) of class indices, a `unit`, a function logits -> (N,), or None
+    (each picture's own top class). Raises VizlibError for classes that do not exist or a list of the wrong length.
+    """
+    images = check_images(images)
+    if target is None or isinstance(target, unit):
+        return images, target
+    if callable(target):
+        return images, target
+    if isinstance(target, (str, int)) or getattr(target, "ndim", None) == 0:
+        target = [target] * len(images)
+    try:
+        classes = [net.index(t) for t in target]
+    except TypeError:
+        raise VizlibError(
+            f"A target is a class index, a label, a list of them (one per picture), vz.unit(layer, channel), or a function of the logits; this is {target!r}."
+        ) from None
+    if len(classes) != len(images):
+        raise VizlibError(f"There are {len(images)} pictures and {len(classes)} targets. Give one target per picture, or a single one for all.")
+    return images, torch.tensor(classes)
+
+
+def scores(net, images, target):
+    """What the network gives `target` for each picture: (N,), differentiable. `target` comes from `prepare`."""
+    if isinstance(target, unit):
+        with tap(net, [target.layer], stop=True) as taken:
+            net(images)
+        return target.read(taken[target.layer])
+    logits = net(images)
+    if target is None:
+        target = logits.argmax(1)
+    if isinstance(target, torch.Tensor):
+        return logits.gather(1, target[:, None])[:, 0]
+    value = target(logits)
+    if not isinstance(value, torch.Tensor) or value.shape != logits.shape[:1]:
+        seen = tuple(value.shape) if isinstance(value, torch.Tensor) else type(value).__name__
+        raise VizlibError(f"A score takes logits {tuple(logits.shape)} and returns one number per picture, shape ({len(logits)},); this one returned {seen}.")
+    return value
+
+
+def part_of(target, start, stop):
+    """The targets of the pictures start to stop."""
+    return target[start:stop] if isinstance(target, torch.Tensor) else target
+
+
+def in_chunks(method, images, target, chunk):
+    """Apply method(images, target) to `chunk` pictures at a time and join the results along the batch."""
+    if not (isinstance(chunk, int) and chunk > 0):
+        raise VizlibError(f"chunk is a positive number of pictures; this is {chunk!r}.")
+    parts = [method(images[i : i + chunk], part_of(target, i, i + chunk)) for i in range(0, len(images), chunk)]
+    return torch.cat(parts)

@@ -1,0 +1,6 @@
+"""Trained networks that take pictures in [0, 1] and carry their own normalisation."""
+
+from .load import load, networks
+from .network import Network
+
+__all__ = ["Network", "load", "networks"]
