@@ -5,9 +5,21 @@ Pictures are float32 tensors (N, 3, H, W), RGB, in [0, 1]; networks normalise fo
 """
 
 from .attribution import (
-    cam, deconvnet, grad_cam, gradient, gradient_times_input, guided_backprop, guided_grad_cam, layer_cam,
-    randomize, rank_correlation, saliency, score_cam, ssim,
+    cam,
+    deconvnet,
+    grad_cam,
+    gradient,
+    gradient_times_input,
+    guided_backprop,
+    guided_grad_cam,
+    layer_cam,
+    randomize,
+    rank_correlation,
+    saliency,
+    score_cam,
+    ssim,
 )  # fmt: skip
+from .display import Panel, center, choose_label, choose_layer, choose_photo, figure, overlay, panel, picture, show
 from .errors import VizlibError
 from .images import background, backgrounds, cutout, cutouts, open_image, paste, photo, photos, resize, to_pil
 from .layers import receptive_field, record, unit

@@ -36,7 +36,9 @@ def open_image(source, size=None):
     else:
         image = _to_tensor(_upright_rgb(source))
     if min(image.shape[-2:]) < SMALLEST_SIDE:
-        raise VizlibError(f"This picture is {image.shape[-1]} x {image.shape[-2]} pixels; at least {SMALLEST_SIDE} x {SMALLEST_SIDE} are needed.")
+        raise VizlibError(
+            f"This picture is {image.shape[-1]} x {image.shape[-2]} pixels; at least {SMALLEST_SIDE} x {SMALLEST_SIDE} are needed."
+        )
     return image if size is None else centre_square(image, size)
 
 

@@ -20,7 +20,9 @@ DATA = Path(__file__).resolve().parents[2] / "data"
 def _catalogue():
     index = DATA / "images.csv"
     if not index.is_file():
-        raise VizlibError(f"The picture library is missing: {str(index)!r} is not there. Install vizlib from its checkout: pip install -e .")
+        raise VizlibError(
+            f"The picture library is missing: {str(index)!r} is not there. Install vizlib from its checkout: pip install -e ."
+        )
     with index.open(encoding="utf-8", newline="") as file:
         return tuple(csv.DictReader(file))
 
@@ -100,7 +102,9 @@ def paste(image, name, centre, height):
     top, left = round(centre[0] * rows - h / 2), round(centre[1] * columns - w / 2)
     y, x = slice(max(top, 0), min(top + h, rows)), slice(max(left, 0), min(left + w, columns))
     if y.start >= y.stop or x.start >= x.stop:
-        raise VizlibError(f"At centre {centre} the cut-out {name!r} lies outside the picture. Use shares of its height and width in [0, 1].")
+        raise VizlibError(
+            f"At centre {centre} the cut-out {name!r} lies outside the picture. Use shares of its height and width in [0, 1]."
+        )
     inside = (slice(None), slice(None), slice(y.start - top, y.stop - top), slice(x.start - left, x.stop - left))
     result, mask = image.clone(), torch.zeros_like(image[:, :1])
     result[..., y, x] = (weighted[inside] + (1 - alpha[inside]) * image[..., y, x]).clamp(0, 1)

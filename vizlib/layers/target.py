@@ -49,7 +49,9 @@ def prepare(net, images, target):
             f"A target is a class index, a label, a list of them (one per picture), vz.unit(layer, channel), or a function of the logits; this is {target!r}."
         ) from None
     if len(classes) != len(images):
-        raise VizlibError(f"There are {len(images)} pictures and {len(classes)} targets. Give one target per picture, or a single one for all.")
+        raise VizlibError(
+            f"There are {len(images)} pictures and {len(classes)} targets. Give one target per picture, or a single one for all."
+        )
     return images, torch.tensor(classes)
 
 
@@ -67,7 +69,9 @@ def scores(net, images, target):
     value = target(logits)
     if not isinstance(value, torch.Tensor) or value.shape != logits.shape[:1]:
         seen = tuple(value.shape) if isinstance(value, torch.Tensor) else type(value).__name__
-        raise VizlibError(f"A score takes logits {tuple(logits.shape)} and returns one number per picture, shape ({len(logits)},); this one returned {seen}.")
+        raise VizlibError(
+            f"A score takes logits {tuple(logits.shape)} and returns one number per picture, shape ({len(logits)},); this one returned {seen}."
+        )
     return value
 
 

@@ -56,9 +56,7 @@ def _convolutions_before_batchnorm(model, example):
 
 def _fold(model, conv, path):
     norm = model.get_submodule(path)
-    weight, bias = fuse_conv_bn_weights(
-        conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
-    )
+    weight, bias = fuse_conv_bn_weights(conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias)
     conv.weight, conv.bias = nn.Parameter(weight.detach(), False), nn.Parameter(bias.detach(), False)
     parent, _, name = path.rpartition(".")
     # timm's batch-norm layers carry the activation that follows

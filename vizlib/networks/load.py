@@ -39,7 +39,9 @@ def load(name="lite0", *, pretrained=True, seed=0):
         return _seeded(_from_torchvision, name, model_name, pretrained, seed)
     if library == "timm" and model_name:
         return _seeded(_from_timm, name, model_name, pretrained, seed)
-    raise VizlibError(f"There is no network {name!r}. {did_you_mean(name, [*_OWN, 'torchvision/resnet18', 'timm/resnet18'])} vz.networks() lists them.")
+    raise VizlibError(
+        f"There is no network {name!r}. {did_you_mean(name, [*_OWN, 'torchvision/resnet18', 'timm/resnet18'])} vz.networks() lists them."
+    )
 
 
 def networks():
@@ -47,7 +49,12 @@ def networks():
     rows = Table({"name": n, "what": o["what"], "weights": o["weights"], "here": o["here"]()} for n, o in _OWN.items())
     cached = sorted(Path(torch.hub.get_dir(), "checkpoints").glob("*.pth"))
     rows.append(
-        {"name": "torchvision/NAME", "what": "any classifier of torchvision", "weights": "downloaded when first used", "here": len(cached) > 0}
+        {
+            "name": "torchvision/NAME",
+            "what": "any classifier of torchvision",
+            "weights": "downloaded when first used",
+            "here": len(cached) > 0,
+        }
     )
     rows.append({"name": "timm/NAME", "what": "any classifier of timm", "weights": "downloaded when first used", "here": False})
     return rows

@@ -60,7 +60,7 @@ def _main_road(model, path=""):
 
 def _is_road(sequential):
     children = list(sequential.children())
-    return any(isinstance(c, nn.Sequential) or isinstance(c, (nn.Conv2d, nn.Linear)) for c in children)
+    return any(isinstance(c, (nn.Sequential, nn.Conv2d, nn.Linear)) for c in children)
 
 
 def _numbered(sequential):

@@ -106,7 +106,9 @@ class Network(nn.Module):
         self._trace()
         path = self._names.get(name, name)
         if path not in self._layers:
-            raise VizlibError(f"{self.name} has no layer {name!r}. {did_you_mean(name, [*self._names, *self._layers])} net.layers lists them.")
+            raise VizlibError(
+                f"{self.name} has no layer {name!r}. {did_you_mean(name, [*self._names, *self._layers])} net.layers lists them."
+            )
         return self._layers[path]
 
     @property
