@@ -95,8 +95,8 @@ class LabelChoice(widgets.Combobox):
     def __init__(self, net, value=""):
         self._net = net
         super().__init__(
-            value=value, options=tuple(dict.fromkeys(net.labels)), ensure_option=False, continuous_update=False, placeholder="top class (type another)",
-            description="label", style=_WIDE, layout={"width": "300px"},
+            value=value, options=tuple(dict.fromkeys(net.labels)), ensure_option=False, continuous_update=False,
+            placeholder="top class (type another)", description="label", style=_WIDE, layout={"width": "300px"},
         )  # fmt: skip
 
     @property

@@ -77,7 +77,8 @@ def _upright_rgb(source):
     picture = source if isinstance(source, Image.Image) else _array(source) if hasattr(source, "__array__") else _file(source)
     if picture.width * picture.height > MOST_PIXELS:
         raise VizlibError(
-            f"This picture has {picture.width} x {picture.height} pixels; at most {MOST_PIXELS // 1_000_000} million are read. Reduce it first."
+            f"This picture has {picture.width} x {picture.height} pixels; "
+            f"at most {MOST_PIXELS // 1_000_000} million are read. Reduce it first."
         )
     try:
         picture.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))  # a JPEG decodes straight to a smaller size

@@ -85,5 +85,6 @@ def relu_rule(rule):
         yield
     if catch.caught == 0:
         raise VizlibError(
-            f"This network has no ReLU, and the rule {rule!r} changes nothing but ReLUs. Use vz.gradient or vz.saliency, or another network."
+            f"This network has no ReLU, and the rule {rule!r} changes nothing but ReLUs. "
+            "Use vz.gradient or vz.saliency, or another network."
         )

