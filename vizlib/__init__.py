@@ -4,6 +4,7 @@ Pictures are float32 tensors (N, 3, H, W), RGB, in [0, 1]; networks normalise fo
 (net, images, target) first and returns raw values; scaling for the eye is a separate step.
 """
 
+from . import checks, table
 from .attribution import (
     cam,
     deconvnet,

@@ -81,17 +81,18 @@ def show(items, titles=None, *, alt, columns=None, limit=None, clip=99.5, width=
     columns = min(len(cells), columns or (4 if len(cells) > 4 and len(cells) != 5 else len(cells)))
     rows = math.ceil(len(cells) / columns)
     has_bar = [any(not _is_image(c) for c in cells[r * columns : (r + 1) * columns]) for r in range(rows)]
-    has_title = any(titles)
+    heads = [max(_title_height(t) for t in titles[r * columns : (r + 1) * columns]) for r in range(rows)]
     side = min(width / columns, 3.4)
     aspect = max((c.map if isinstance(c, Overlay) else c).shape[-2] / (c.map if isinstance(c, Overlay) else c).shape[-1] for c in cells)
-    heights = [0.27 * (1 + max(t.count("\n") for t in titles)) * has_title + (side - 0.15) * aspect + 0.42 * bar for bar in has_bar]
+    heights = [head + (side - 0.15) * aspect + (0.42 if bar else 0.08) for head, bar in zip(heads, has_bar, strict=True)]
     fig = Figure(figsize=(side * columns, sum(heights) + 0.08), dpi=DPI)
     y = 0.04
     for row, height in enumerate(heights):
         for column in range(columns):
             i = row * columns + column
             if i < len(cells):
-                _draw_cell(fig, cells[i], titles[i], column * side, y, side - 0.15, (side - 0.15) * aspect, limit, clip)
+                box = column * side, y + heads[row], side - 0.15, (side - 0.15) * aspect
+                _draw_cell(fig, cells[i], titles[i], box, limit, clip)
         y += height
     return picture(fig, alt, "jpeg")
 
@@ -124,11 +125,15 @@ def _is_image(cell):
     return isinstance(cell, torch.Tensor) and cell.shape[0] == 3
 
 
-def _draw_cell(fig, cell, title, x, y, width, height, limit, clip):
-    """One cell at (x, y) inches from the top left corner: title, picture or map, colour bar."""
+def _title_height(title):
+    return 0.1 + 0.17 * (title.count("\n") + 1) if title else 0.0
+
+
+def _draw_cell(fig, cell, title, box, limit, clip):
+    """One cell: title, picture or map, colour bar. box: of the picture, x, y from the top left corner, width and height in inches."""
     total_w, total_h = fig.get_size_inches()
-    head = 0.27 * (title.count("\n") + 1) if title else 0
-    ax = fig.add_axes([(x + 0.075) / total_w, 1 - (y + head + height) / total_h, width / total_w, height / total_h])
+    x, y, width, height = box
+    ax = fig.add_axes([(x + 0.075) / total_w, 1 - (y + height) / total_h, width / total_w, height / total_h])
     ax.set_axis_off()
     ax.set_anchor("C")
     if title:
@@ -145,7 +150,7 @@ def _draw_cell(fig, cell, title, x, y, width, height, limit, clip):
             ax.contour(values, levels=[np.abs(values).max() / 2], colors="white", linewidths=1.2)
     else:
         drawn = ax.imshow(values, cmap=SIGNED if low else UNSIGNED, vmin=low, vmax=top, interpolation="nearest")
-    bar = fig.add_axes([(x + 0.075) / total_w, 1 - (y + head + height + 0.14) / total_h, width / total_w, 0.09 / total_h])
+    bar = fig.add_axes([(x + 0.075) / total_w, 1 - (y + height + 0.14) / total_h, width / total_w, 0.09 / total_h])
     scale = fig.colorbar(drawn, cax=bar, orientation="horizontal", ticks=[low, (low + top) / 2, top])
     scale.solids.set_alpha(1)
     bar.set_xticklabels([_number(t) for t in (low, (low + top) / 2, top)], fontsize=10)
@@ -178,7 +183,7 @@ def picture(fig, alt, format="png"):
     if not alt:
         raise VizlibError("A figure needs alt=..., a sentence that says what is to be seen.")
     buffer = io.BytesIO()
-    options = {"pil_kwargs": {"quality": 88, "subsampling": 0}} if format == "jpeg" else {}
+    options = {"pil_kwargs": {"quality": 82}} if format == "jpeg" else {}
     with _drawing:
         FigureCanvasAgg(fig)
         fig.savefig(buffer, format=format, dpi=DPI, facecolor="white", **options)

@@ -71,17 +71,19 @@ def _ceiling(func, args, kwargs):
 
 @contextmanager
 def relu_rule(rule):
-    """While open, every ReLU that a forward pass meets will hand its gradient back by `rule`, a name in RULES.
+    """While open, every ReLU that a forward pass meets will hand its gradient back by `rule`.
+
+    rule: a name in RULES, or a function (g, active) -> signal of your own, all three tensors of one shape.
 
     Raises VizlibError for an unknown rule, or if the passes in the block met no ReLU at all: deconvnet and guided
     backpropagation are defined by what happens there.
     """
-    if rule not in RULES:
-        raise VizlibError(f"There is no rule {rule!r} for rectifiers; there are {', '.join(RULES)}.")
+    if not callable(rule) and rule not in RULES:
+        raise VizlibError(f"There is no rule {rule!r} for rectifiers; there are {', '.join(RULES)}, or a function (g, active).")
     if rule == "gradient":  # what autograd does already
         yield
         return
-    with _Catch(RULES[rule]) as catch:
+    with _Catch(rule if callable(rule) else RULES[rule]) as catch:
         yield
     if catch.caught == 0:
         raise VizlibError(
