@@ -1,0 +1,139 @@
+"""The offline library: every entry opens, credits are complete, and a pasted object covers exactly its mask."""
+
+import importlib
+
+import pytest
+import torch
+
+import vizlib as vz
+
+library = importlib.import_module("vizlib.images.library")
+
+
+@pytest.mark.parametrize("table", [vz.photos, vz.cutouts, vz.backgrounds], ids=lambda t: t.__name__)
+def test_every_picture_has_a_name_of_its_own_a_title_an_author_and_a_licence(table):
+    rows = table()
+    assert len(rows) >= 10
+    assert len(set(rows["name"])) == len(rows)
+    for row in rows:
+        assert row["title"] and row["author"] and row["licence"] and row["category"], row["name"]
+
+
+def test_a_label_in_the_catalogue_is_the_label_of_its_index(lite0):
+    rows = [row for row in [*vz.photos(), *vz.cutouts()] if row["index"] is not None]
+    assert len(rows) >= 20
+    for row in rows:
+        assert lite0.labels[row["index"]] == row["label"], row["name"]
+
+
+def test_every_file_of_the_catalogue_is_there_and_no_picture_is_left_out_of_it():
+    named = {library.DATA / row["path"] for row in library._catalogue()}
+    assert all(path.is_file() for path in named)
+    found = {path for kind in ("photos", "cutouts", "backgrounds") for path in (library.DATA / kind).iterdir()}
+    assert found <= named
+
+
+def test_a_photo_is_a_picture_and_with_a_size_its_centre_square():
+    whole, square = vz.photo("tabby_cat_chelsea"), vz.photo("tabby_cat_chelsea", 64)
+    assert whole.shape[:2] == (1, 3) and min(whole.shape[-2:]) >= 200
+    assert square.shape == (1, 3, 64, 64)
+    assert 0 <= square.min() < 0.2 and 0.7 < square.max() <= 1
+
+
+def test_a_background_is_square_at_any_size():
+    name = vz.backgrounds()["name"][0]
+    assert vz.background(name).shape == (1, 3, 256, 256)
+    assert vz.background(name, 48).shape == (1, 3, 48, 48)
+
+
+def test_a_cutout_is_partly_opaque_and_partly_transparent():
+    for name in vz.cutouts()["name"][::20]:
+        colour, alpha = vz.cutout(name)
+        assert colour.shape[1] == 3 and alpha.shape[1] == 1 and colour.shape[-2:] == alpha.shape[-2:]
+        assert alpha.min() == 0 and alpha.max() > 0.99
+
+
+def test_the_same_name_gives_the_same_pixels_and_a_tensor_of_ones_own():
+    a = vz.photo("goldfish", 32)
+    a.zero_()
+    assert vz.photo("goldfish", 32).max() > 0.5
+
+
+@pytest.mark.parametrize(
+    "function, wrong, right",
+    [(vz.photo, "gold fish", "goldfish"), (vz.cutout, "zebras", "zebra"), (vz.background, "grass", "grass_green")],
+    ids=["photo", "cutout", "background"],
+)
+def test_an_unknown_name_is_refused_with_the_nearest_and_the_table(function, wrong, right):
+    kind = function.__name__
+    with pytest.raises(vz.VizlibError, match=f"There is no {kind} '{wrong}'. Nearest: .*{right}.* vz.{kind}s\\(\\) lists all"):
+        function(wrong)
+
+
+def test_a_missing_library_says_how_to_get_it(monkeypatch, tmp_path):
+    monkeypatch.setattr(library, "DATA", tmp_path)
+    monkeypatch.setattr(library, "_catalogue", library._catalogue.__wrapped__)
+    with pytest.raises(vz.VizlibError, match="picture library is missing.*pip install -e"):
+        vz.photos()
+
+
+@pytest.fixture
+def stamp(monkeypatch):
+    """A cut-out called "stamp": 8 x 4 pixels, opaque red on its left half, transparent green on its right."""
+    colour = torch.zeros(1, 3, 8, 4)
+    colour[:, 0, :, :2], colour[:, 1, :, 2:] = 1, 1
+    alpha = torch.zeros(1, 1, 8, 4)
+    alpha[..., :2] = 1
+    monkeypatch.setattr(library, "cutout", lambda name: (colour, alpha))
+
+
+def test_a_pasted_object_covers_its_mask_and_nothing_else(stamp):
+    # on 16 x 16 with height 0.5 the stamp keeps its 8 x 4 pixels; around (8, 8) it covers rows 4 to 11 and columns 6 to 9
+    blue = torch.tensor([0.0, 0, 1]).view(1, 3, 1, 1).expand(1, 3, 16, 16)
+    picture, mask = vz.paste(blue, "stamp", (0.5, 0.5), 0.5)
+    expected = torch.zeros(1, 1, 16, 16)
+    expected[..., 4:12, 6:8] = 1
+    torch.testing.assert_close(mask, expected)
+    red = torch.tensor([1.0, 0, 0]).view(1, 3, 1, 1)
+    torch.testing.assert_close(picture, red * expected + blue * (1 - expected), rtol=0, atol=1e-4)
+
+
+def test_the_colour_behind_transparent_pixels_does_not_bleed_in(stamp):
+    picture, _ = vz.paste(torch.zeros(1, 3, 64, 64), "stamp", (0.5, 0.5), 1.0)  # enlarged eight times
+    assert picture[:, 1].max() < 1e-4 and picture[:, 0].max() > 0.99
+
+
+def test_an_object_that_reaches_over_the_edge_is_cut_there(stamp):
+    picture, mask = vz.paste(torch.zeros(1, 3, 16, 16), "stamp", (0.0, 0.0), 0.5)
+    expected = torch.zeros(1, 1, 16, 16)
+    expected[..., :4, :0] = 1  # rows -4 to 3, columns -2 to 1: the opaque half, columns -2 and -1, is outside
+    torch.testing.assert_close(mask, expected)
+    _, mask = vz.paste(torch.zeros(1, 3, 16, 16), "stamp", (1.0, 1.0), 0.5)
+    expected[..., 12:, 14:] = 1
+    torch.testing.assert_close(mask, expected)
+    assert picture.shape == (1, 3, 16, 16)
+
+
+def test_pasting_does_not_touch_the_picture_it_is_given(stamp):
+    image = torch.zeros(1, 3, 16, 16)
+    vz.paste(image, "stamp", (0.5, 0.5), 0.5)
+    assert image.abs().max() == 0
+
+
+def test_a_real_cutout_changes_the_picture_inside_its_mask_and_hardly_outside():
+    image = torch.full((1, 3, 96, 96), 0.5)
+    picture, mask = vz.paste(image, "zebra", (0.6, 0.5), 0.6)
+    assert 0.05 < mask.mean() < 0.6 and set(mask.unique().tolist()) == {0.0, 1.0}
+    far = torch.nn.functional.max_pool2d(mask, 7, 1, 3) == 0  # 3 pixels from the object
+    assert (picture - image).abs()[far.expand_as(image)].max() < 0.02
+    assert (picture - image).abs()[mask.bool().expand_as(image)].mean() > 0.1
+
+
+def test_an_object_outside_the_picture_is_refused(stamp):
+    with pytest.raises(vz.VizlibError, match=r"At centre \(5, 5\) the cut-out 'stamp' lies outside the picture"):
+        vz.paste(torch.zeros(1, 3, 16, 16), "stamp", (5, 5), 0.5)
+
+
+def test_paste_checks_its_picture(stamp):
+    with pytest.raises(vz.VizlibError, match="Pictures lie in"):
+        vz.paste(torch.full((1, 3, 16, 16), 255.0), "stamp", (0.5, 0.5), 0.5)
