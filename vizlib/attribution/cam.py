@@ -38,7 +38,7 @@ def cam(net, images, target=None, *, upsample=True, chunk=8):
             rebuilt, seen = maps.mean((1, 2, 3)) + linear.bias[t], logits.gather(1, t[:, None])[:, 0]
             if not torch.allclose(rebuilt, seen, rtol=1e-3, atol=1e-3):
                 raise VizlibError(_NOT_CAM.format(net.name))
-            return _resize(maps, x, upsample)
+            return resize_maps(maps, x, upsample)
 
     if classes is not None and not isinstance(classes, torch.Tensor):
         raise VizlibError("CAM reads its weights from the row of a class; its target is a class, a label, or one of them per picture.")
@@ -96,7 +96,7 @@ def _weighted_sum(net, images, target, layer, weights, relu, upsample, chunk):
         A = taken[layer]
         (g,) = torch.autograd.grad(score, A)
         maps = (weights(g) * A.detach()).sum(1, keepdim=True)
-        return _resize(maps.clamp(min=0) if relu else maps, x, upsample)
+        return resize_maps(maps.clamp(min=0) if relu else maps, x, upsample)
 
     return in_chunks(one_chunk, images, target, chunk)
 
@@ -110,6 +110,6 @@ def spatial_layer(net, layer):
     return layer
 
 
-def _resize(maps, images, upsample):
+def resize_maps(maps, images, upsample):
     maps = maps.detach()
     return F.interpolate(maps, images.shape[-2:], mode="bilinear", align_corners=False) if upsample else maps.contiguous()
