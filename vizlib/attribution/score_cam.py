@@ -32,7 +32,7 @@ def score_cam(net, images, target=None, *, layer=None, background=None, upsample
         varied = (A.amax((1, 2)) - A.amin((1, 2)) > 1e-8).nonzero()[:, 0]
         S = []
         for channels in varied.split(chunk):
-            masked = background + _masks(A[channels], x.shape[-2:]) * (x - background)
+            masked = background + channel_masks(A[channels], x.shape[-2:]) * (x - background)
             with torch.no_grad():
                 S.append(scores(net, masked, _repeated(target, i, len(channels))))
             going = progress is None or progress(i * len(A) + int(channels[-1]) + 1, total) is not False
@@ -46,7 +46,7 @@ def score_cam(net, images, target=None, *, layer=None, background=None, upsample
     return resize_maps(maps, images, upsample)
 
 
-def _masks(A, size):
+def channel_masks(A, size):
     """Channels (k, h, w) as masks (k, 1, H, W) in [0, 1]."""
     masks = F.interpolate(A[:, None], size, mode="bilinear", align_corners=False)
     low, high = masks.amin((2, 3), keepdim=True), masks.amax((2, 3), keepdim=True)

@@ -33,7 +33,7 @@ def _table(kind):
         {
             "name": Path(row["path"]).stem,
             "title": row["title"],
-            "category": row["category"] or row["place"],
+            "category": row["place"] if kind == "background" else row["category"],
             "label": row["imagenet_label"] or None,
             "index": int(row["imagenet_index"]) if row["imagenet_index"] else None,
             "author": row["author"],
