@@ -138,7 +138,9 @@ def test_all_three_differ_on_an_ordinary_network(tiny, pictures):
             assert (maps[i] - other).abs().max() > 0.01 * other.abs().max()
 
 
-def test_at_a_single_layer_of_relus_guided_is_the_gradient_where_positive_and_the_deconvnet_where_open(network, redrawn, pictures, relu_signals):
+def test_at_a_single_layer_of_relus_guided_is_the_gradient_where_positive_and_the_deconvnet_where_open(
+    network, redrawn, pictures, relu_signals
+):
     model = nn.Sequential(OrderedDict(conv=nn.Conv2d(3, 5, 3), relu=nn.ReLU(), flatten=nn.Flatten(), fc=nn.Linear(5 * 14 * 14, 4)))
     net, x = network(redrawn(model, seed=10)), pictures(2, 16, seed=11)
     (g,), (d,), (guided,) = (relu_signals(net, x, 2, rule) for rule in ("gradient", "deconvnet", "guided"))
@@ -205,9 +207,7 @@ def test_a_term_common_to_all_logits_changes_the_gradient_of_a_logit_but_not_of_
     template = pictures(1, 16, seed=18) - 0.5
     shifted = network(CommonTerm(plain.model, template))
     torch.testing.assert_close(shifted(x).softmax(1), plain(x).softmax(1), rtol=1e-3, atol=1e-5)
-    torch.testing.assert_close(
-        vz.gradient(shifted, x, log_probability(1)), vz.gradient(plain, x, log_probability(1)), rtol=1e-3, atol=1e-5
-    )
+    torch.testing.assert_close(vz.gradient(shifted, x, log_probability(1)), vz.gradient(plain, x, log_probability(1)), rtol=1e-3, atol=1e-5)
     torch.testing.assert_close(vz.gradient(shifted, x, 1) - vz.gradient(plain, x, 1), template.expand_as(x), rtol=1e-4, atol=1e-5)
 
 

@@ -24,7 +24,7 @@ def encoded(picture, format="PNG", **options):
 def colours_of(image):
     """The set of colours in a picture, rounded to 8 bits."""
     assert image.dtype == torch.float32 and image.dim() == 4 and image.shape[:2] == (1, 3)
-    assert 0 <= image.min() and image.max() <= 1
+    assert image.min() >= 0 and image.max() <= 1
     return {tuple(c) for c in (image[0].flatten(1).T * 255).round().int().tolist()}
 
 
@@ -130,7 +130,8 @@ def test_float_pictures_of_pil_with_nan_are_refused():
 
 
 @pytest.mark.parametrize(
-    "cmyk, rgb", [((0, 0, 0, 0), (255, 255, 255)), ((0, 255, 255, 0), (255, 0, 0)), ((0, 0, 0, 255), (0, 0, 0)), ((255, 0, 0, 0), (0, 255, 255))]
+    "cmyk, rgb",
+    [((0, 0, 0, 0), (255, 255, 255)), ((0, 255, 255, 0), (255, 0, 0)), ((0, 0, 0, 255), (0, 0, 0)), ((255, 0, 0, 0), (0, 255, 255))],
 )
 def test_a_cmyk_jpeg_has_the_colours_that_its_inks_print(cmyk, rgb):
     data = encoded(Image.new("CMYK", (16, 16), cmyk), "JPEG", quality=95)
@@ -207,7 +208,7 @@ def png_header(width, height):
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("side", [8001, 100_000])
 def test_a_file_that_claims_more_than_64_million_pixels_is_refused_before_it_is_decoded(side):
-    with pytest.raises(vz.VizlibError, match=f"has {side} x {side} pixels; at most 64 million are read. Reduce it first"):
+    with pytest.raises(vz.VizlibError, match="pixels; at most 64 million are read"):
         vz.open_image(png_header(side, side))
 
 
@@ -217,7 +218,7 @@ def test_the_limit_of_pil_is_afterwards_what_it_was(checked):
     for broken in (b"no picture", png_header(100_000, 100_000)):
         with pytest.raises(vz.VizlibError):
             vz.open_image(broken)
-    assert Image.MAX_IMAGE_PIXELS == limit and limit is not None
+    assert limit == Image.MAX_IMAGE_PIXELS and limit is not None
 
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "GIF", "BMP", "TIFF", "WebP"])
@@ -258,7 +259,9 @@ def test_a_directory_is_no_file(tmp_path):
         vz.open_image(tmp_path)
 
 
-@pytest.mark.parametrize("path", ["x" * 5000, "nul\0byte.png", "~nobody_of_this_name/x.png", ""])
+@pytest.mark.parametrize(
+    "path", ["x" * 5000, "nul\0byte.png", "~nobody_of_this_name/x.png", ""], ids=["too long", "a null byte", "nobody's home", "empty"]
+)
 def test_an_impossible_path_is_no_file_either(path):
     with pytest.raises(vz.VizlibError, match="no file"):
         vz.open_image(path)
@@ -378,7 +381,7 @@ def test_a_small_picture_is_enlarged_to_the_size_asked_for(pictures):
 def test_resizing_keeps_constant_colours_and_the_range(pictures):
     assert vz.resize(torch.full((1, 3, 9, 9), 0.3), (20, 5)).sub(0.3).abs().max() < 1e-5
     sharp = (pictures(1, 16) > 0.5).float()  # bicubic overshoots at edges
-    assert 0 <= vz.resize(sharp, (33, 33)).min() and vz.resize(sharp, (33, 33)).max() <= 1
+    assert vz.resize(sharp, (33, 33)).min() >= 0 and vz.resize(sharp, (33, 33)).max() <= 1
 
 
 def test_to_pil_and_back_loses_less_than_half_a_step_of_8_bits(pictures):

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from ..errors import VizlibError
 from ..layers.record import record, tap
-from ..layers.target import in_chunks, prepare, scores
+from ..layers.target import in_chunks, prepare, scores, slope
 from .gradient import guided_backprop
 
 
@@ -35,7 +35,8 @@ def cam(net, images, target=None, *, upsample=True, chunk=8):
             if not isinstance(linear, torch.nn.Linear) or linear.in_features != A.shape[1]:
                 raise VizlibError(_NOT_CAM.format(net.name))
             maps = torch.einsum("nk,nkij->nij", linear.weight[t], A)[:, None]
-            rebuilt, seen = maps.mean((1, 2, 3)) + linear.bias[t], logits.gather(1, t[:, None])[:, 0]
+            bias = 0 if linear.bias is None else linear.bias[t]
+            rebuilt, seen = maps.mean((1, 2, 3)) + bias, logits.gather(1, t[:, None])[:, 0]
             if not torch.allclose(rebuilt, seen, rtol=1e-3, atol=1e-3):
                 raise VizlibError(_NOT_CAM.format(net.name))
             return resize_maps(maps, x, upsample)
@@ -92,9 +93,11 @@ def _weighted_sum(net, images, target, layer, weights, relu, upsample, chunk):
 
     def one_chunk(x, t):
         with torch.enable_grad(), tap(net, [layer], restart=True) as taken:
-            score = scores(net, x, t).sum()
+            score = scores(net, x, t)
+        if layer not in taken:
+            raise VizlibError(f"The target lies below the layer {layer!r}, so the layer says nothing about it. Choose a layer before it.")
         A = taken[layer]
-        (g,) = torch.autograd.grad(score, A)
+        g = slope(score, A)
         maps = (weights(g) * A.detach()).sum(1, keepdim=True)
         return resize_maps(maps.clamp(min=0) if relu else maps, x, upsample)
 

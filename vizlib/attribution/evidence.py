@@ -10,6 +10,8 @@ from ..errors import VizlibError
 def _pairs(a, b):
     if a.shape != b.shape:
         raise VizlibError(f"Two maps to compare have the same shape; these have {tuple(a.shape)} and {tuple(b.shape)}.")
+    if not bool(torch.isfinite(a).all() and torch.isfinite(b).all()):
+        raise VizlibError("A map to compare holds NaN or infinite values.")
     return zip(a.detach().double().cpu().numpy(), b.detach().double().cpu().numpy(), strict=True)
 
 
@@ -33,6 +35,8 @@ def ssim(a, b):
 
     Wang, Bovik, Sheikh & Simoncelli 2004; used to compare maps by Adebayo et al. 2018, section 3.
     """
+    if min(a.shape[-2:]) < 7:
+        raise VizlibError(f"Structural similarity looks through a window of 7 x 7; these maps are {a.shape[-2]} x {a.shape[-1]}.")
     values = []
     for x, y in _pairs(a, b):
         x, y = (_stretch(m) for m in (x, y))

@@ -8,7 +8,7 @@ import torch
 
 from ..errors import VizlibError
 from ..layers.rules import relu_rule
-from ..layers.target import in_chunks, prepare, scores
+from ..layers.target import in_chunks, prepare, scores, slope
 
 
 def backward(net, images, target, rule, chunk=8):
@@ -18,8 +18,7 @@ def backward(net, images, target, rule, chunk=8):
     def one_chunk(x, t):
         x = x.detach().clone().requires_grad_()
         with torch.enable_grad(), relu_rule(rule):
-            score = scores(net, x, t).sum()  # each picture's score depends on that picture alone
-        return torch.autograd.grad(score, x)[0].contiguous()
+            return slope(scores(net, x, t), x)  # each picture's score depends on that picture alone
 
     return in_chunks(one_chunk, images, target, chunk)
 
@@ -60,7 +59,7 @@ def gradient_times_input(net, images, target=None, *, chunk=8):
     Arguments and errors as in `gradient`. x is the picture in [0, 1], so that the zero point is black.
     Shrikumar, Greenside & Kundaje 2017, "Learning Important Features Through Propagating Activation Differences", section 2.
     """
-    return images * gradient(net, images, target, chunk=chunk)
+    return gradient(net, images, target, chunk=chunk) * images.detach()
 
 
 def saliency(net, images, target=None, *, part="absolute", chunk=8):

@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional as F
 
 from ..layers.record import record
-from ..layers.target import part_of, prepare, scores
+from ..layers.target import check_chunk, part_of, prepare, scores
 from .cam import resize_maps, spatial_layer
 
 
@@ -14,14 +14,15 @@ def score_cam(net, images, target=None, *, layer=None, background=None, upsample
     mask_k is channel k, upsampled to the picture and stretched to [0, 1]; channels that are constant are left out (their mask is
     undefined). The paper subtracts the score of the background from every S; a softmax over k does not notice.
     images: (N, 3, H, W) in [0, 1]. target, layer, upsample: as in `grad_cam`. background: the colour of what is hidden, in [0, 1], by
-    default what the network sees as zero. chunk: masked pictures per forward pass.
+    default what the network sees as zero; a number or one per colour. chunk: masked pictures per forward pass.
     progress: a function (done, total) -> bool, called after every chunk; when it returns False, the map of the channels so far is
     returned. Costs one forward pass per channel. Raises VizlibError for pictures, classes or layers that cannot be used.
     Wang et al. 2020, "Score-CAM: Score-Weighted Visual Explanations for Convolutional Neural Networks", section 3.
     """
     images, target = prepare(net, images, target)
     layer = spatial_layer(net, layer)
-    background = net.neutral if background is None else torch.as_tensor(background, dtype=torch.float32)
+    background = net.neutral if background is None else torch.as_tensor(background, dtype=torch.float32).view(1, -1, 1, 1)
+    check_chunk(chunk)
     activations = record(net, images, layer)[layer]
     if target is None:  # the top class of the whole picture, not of each masked one
         with torch.no_grad():

@@ -21,6 +21,7 @@ FAVOURITES = (
     "castle_egeskov_and_lake",
     "ladybird_on_forget_me_nots",
 )
+UPLOADS = 8  # kept, so that one can go back to them
 _WIDE = {"description_width": "70px"}
 
 
@@ -30,7 +31,7 @@ class PhotoChoice(widgets.VBox):
     value = traitlets.Unicode()
 
     def __init__(self, names=FAVOURITES, size=224):
-        self.size, self._uploads = size, {}
+        self.size, self._uploads, self._broken = size, {}, None
         everything = photos()["name"]
         names = list(names)
         for name in names:
@@ -48,23 +49,27 @@ class PhotoChoice(widgets.VBox):
         if isinstance(picture, str) and picture in self._menu.options:
             self._menu.value = self.value = picture
             return
+        if isinstance(picture, str) and (picture in self._uploads or picture == self._broken):  # back to an earlier choice
+            self._menu.value, self.value = None, picture
+            return
         if isinstance(picture, str) and "." not in picture and "/" not in picture:
             _known(picture, self._menu.options)
-        self.message = ""
         try:
             image = open_image(picture, self.size)
         except VizlibError as problem:
             self.message = str(problem)  # shown by the panel, because a browser event has nobody to raise to
-            self.value = f"unreadable {len(self.message)}"
+            self._broken = self.value = "unreadable " + hashlib.sha256(self.message.encode()).hexdigest()[:8]
             return
         name = "upload " + hashlib.sha256(image.numpy().tobytes()).hexdigest()[:8]
-        self._uploads = {name: image}
+        self._uploads[name] = image
+        if len(self._uploads) > UPLOADS:
+            self._uploads.pop(next(iter(self._uploads)))
         self._menu.value = None
         self.value = name
 
     @property
     def argument(self):
-        if self.value.startswith("unreadable"):
+        if self.value == self._broken:
             raise VizlibError(self.message)
         return self._uploads[self.value] if self.value in self._uploads else photo(self.value, self.size)
 
@@ -117,6 +122,8 @@ def choose_label(net, value=""):
 def choose_layer(net, value=None, spatial=True):
     """A control: a layer of `net`; with `spatial` only those with a grid of positions. The function receives its name."""
     names = [n for n in net.layers["name"] if not spatial or len(net.layer(n).shape) == 3 and net.layer(n).shape[-1] > 1]
+    if not names or value is not None and value not in names:
+        raise VizlibError(f"The layer {value!r} cannot be chosen here. {did_you_mean(value or '', names)}")
     return widgets.Dropdown(options=names, value=value or names[-1], description="layer", style=_WIDE, layout={"width": "300px"})
 
 
@@ -128,11 +135,15 @@ def control(name, spec, default=None):
     if isinstance(spec, bool):
         return widgets.Checkbox(value=spec, **common)
     if isinstance(spec, list):
+        if not spec or default is not None and default not in spec:
+            raise VizlibError(f"The menu {name!r} does not hold its start value {default!r}; it holds {spec}.")
         return widgets.Dropdown(options=spec, value=spec[0] if default is None else default, **common)
     if isinstance(spec, tuple) and len(spec) in (2, 3) and all(isinstance(v, (int, float)) for v in spec):
         whole = all(isinstance(v, int) for v in spec)
         low, high, *step = spec
         step = step[0] if step else 1 if whole else (high - low) / 20
+        if default is not None and not low <= default <= high:
+            raise VizlibError(f"The slider {name!r} goes from {low} to {high}; its start value {default!r} lies outside.")
         kind = widgets.IntSlider if whole else widgets.FloatSlider
         return kind(min=low, max=high, step=step, value=low if default is None else default, continuous_update=False, **common)
     raise VizlibError(f"The control {name!r} is a widget, a list, a bool or (low, high[, step]); this is {spec!r}.")
@@ -150,11 +161,11 @@ def assign(widget, value):
     elif isinstance(widget, LabelChoice):
         widget.value = "" if value is None else str(value)
     else:
+        if hasattr(widget, "min") and not (isinstance(value, (int, float)) and widget.min <= value <= widget.max):
+            raise VizlibError(f"{value!r} cannot be chosen here. It goes from {widget.min} to {widget.max}.")  # ipywidgets would clip it
         try:
             widget.value = value
         except traitlets.TraitError as problem:
             options = getattr(widget, "options", None)
-            hint = (
-                did_you_mean(value, options) if options else f"It goes from {widget.min} to {widget.max}." if hasattr(widget, "min") else ""
-            )
+            hint = did_you_mean(value, options) if options else ""
             raise VizlibError(f"{value!r} cannot be chosen here. {hint}") from problem

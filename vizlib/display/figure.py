@@ -52,9 +52,10 @@ class Overlay:
 
 def overlay(image, map):
     """For `show`: a map (1, 1, H, W) laid over its picture (1, 3, H, W), in colour over grey, with a line at half its height."""
-    if tuple(image.shape[-2:]) != tuple(map.shape[-2:]) or map.shape[-3] != 1:
+    channels = [tuple(t.shape)[:-2] for t in (image, map)]
+    if channels[0] not in ((3,), (1, 3)) or channels[1] not in ((1,), (1, 1)) or image.shape[-2:] != map.shape[-2:]:
         raise VizlibError(
-            f"An overlay needs a map of the picture's size; the picture has {tuple(image.shape)}, the map {tuple(map.shape)}. "
+            f"An overlay needs a map of the picture's size, one of each; the picture has {tuple(image.shape)}, the map {tuple(map.shape)}. "
             "Methods give such a map unless upsample=False."
         )
     return Overlay(image.reshape(3, *image.shape[-2:]), map.reshape(1, *map.shape[-2:]))
@@ -102,15 +103,15 @@ def _cells(items):
     cells = []
     for part in parts:
         if isinstance(part, Overlay):
+            _finite(part.map)
             cells.append(part)
             continue
         if not isinstance(part, torch.Tensor) or part.dim() not in (3, 4) or part.shape[-3] not in (1, 3):
             seen = tuple(part.shape) if isinstance(part, torch.Tensor) else type(part).__name__
             raise VizlibError(f"show draws pictures (N, 3, H, W), maps (N, 1, H, W) and overlays; this is {seen}.")
         part = part.detach().float().cpu()
-        if not bool(torch.isfinite(part).all()):
-            raise VizlibError("This map holds NaN or infinite values and cannot be drawn.")
-        if part.shape[-3] == 3 and (part.min() < -TOLERANCE or part.max() > 1 + TOLERANCE):
+        _finite(part)
+        if part.numel() and part.shape[-3] == 3 and (part.min() < -TOLERANCE or part.max() > 1 + TOLERANCE):
             raise VizlibError(
                 f"These three-colour values run from {part.min():.3g} to {part.max():.3g}, so they are no picture. "
                 "vz.center(values) shows signed values with zero as mid-grey; values.sum(1, keepdim=True) makes a map."
@@ -119,6 +120,11 @@ def _cells(items):
     if not cells:
         raise VizlibError("There is nothing to show.")
     return cells
+
+
+def _finite(values):
+    if not bool(torch.isfinite(values).all()):
+        raise VizlibError("This map holds NaN or infinite values and cannot be drawn.")
 
 
 def _is_image(cell):

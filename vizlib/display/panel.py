@@ -55,9 +55,11 @@ class Panel(widgets.VBox):
         try:
             for name, value in values.items():
                 assign(self.controls[name], value)
-            self._compute(self._begin())
-        except Exception:
-            for name in values:  # a picture of the old settings goes with the old settings
+            run = self._begin()
+            run.wait_for_the_one_before()
+            self._compute(run)
+        except BaseException:  # an interrupt too: a picture of the old settings goes with the old settings
+            for name in values:
                 assign(self.controls[name], before[name])
             raise
         finally:
@@ -86,9 +88,7 @@ class Panel(widgets.VBox):
         return self._run
 
     def _in_background(self, run):
-        if run.after is not None and run.after.thread is not None:
-            run.after.thread.join()
-        run.after = None
+        run.wait_for_the_one_before()
         if run.stopped.is_set():  # a later change has overtaken this one
             return
         try:
@@ -145,6 +145,11 @@ class Panel(widgets.VBox):
 class _Run:
     def __init__(self, after=None):
         self.stopped, self.thread, self.after = threading.Event(), None, after
+
+    def wait_for_the_one_before(self):
+        if self.after is not None and self.after.thread is not None:
+            self.after.thread.join()
+        self.after = None
 
 
 def _default(parameters, name):

@@ -20,8 +20,8 @@ def check_images(images):
     check_shape(images)
     if not images.is_floating_point():
         raise VizlibError(f"Pictures are floats in [0, 1]; this tensor holds {images.dtype}. Divide it: images / 255.")
-    if images.shape[0] == 0:
-        raise VizlibError("This batch holds no picture: its first dimension is 0.")
+    if images.numel() == 0:
+        raise VizlibError(f"This batch holds no picture: its shape is {tuple(images.shape)}.")
     low, high = images.detach().aminmax()
     if not bool(torch.isfinite(low + high)):  # NaN wins in aminmax
         raise VizlibError("This picture holds NaN or infinite values. Look for a division by zero in the step that made it.")

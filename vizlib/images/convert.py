@@ -1,6 +1,7 @@
 """Files, bytes, arrays and uploads to tensors in pixel space, and back."""
 
 import io
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -74,14 +75,16 @@ def _to_tensor(picture):
 
 
 def _upright_rgb(source):
-    picture = source if isinstance(source, Image.Image) else _array(source) if hasattr(source, "__array__") else _file(source)
+    ours = not isinstance(source, Image.Image)
+    picture = source if not ours else _array(source) if hasattr(source, "__array__") else _file(source)
     if picture.width * picture.height > MOST_PIXELS:
         raise VizlibError(
             f"This picture has {picture.width} x {picture.height} pixels; "
             f"at most {MOST_PIXELS // 1_000_000} million are read. Reduce it first."
         )
     try:
-        picture.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))  # a JPEG decodes straight to a smaller size
+        if ours:
+            picture.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))  # a JPEG decodes straight to a smaller size
         picture = ImageOps.exif_transpose(picture)
         picture = _rgb(picture)
     except (OSError, SyntaxError, ValueError) as problem:  # PIL's ways of saying that a file is damaged
@@ -95,6 +98,8 @@ def _rgb(picture):
         return Image.fromarray((np.array(picture, dtype=np.float64) / 257).round().astype(np.uint8)).convert("RGB")
     if picture.mode in ("I", "F"):
         values = np.array(picture, dtype=np.float64)
+        if not np.isfinite(values).all():
+            raise VizlibError("This picture holds NaN or infinite values.")
         top = 1 if picture.mode == "F" and values.max() <= 1 else 255 if values.max() <= 255 else 65535
         return Image.fromarray((values.clip(0, top) / top * 255).round().astype(np.uint8)).convert("RGB")
     if picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info:
@@ -105,21 +110,23 @@ def _rgb(picture):
 
 def _file(source):
     if isinstance(source, (str, Path)):
-        path = Path(source).expanduser()
-        if not path.is_file():
-            raise VizlibError(f"There is no file {str(path)!r} (looked in {str(Path.cwd())!r}).")
-        name, source = repr(path.name), path.read_bytes()
+        try:
+            path = Path(source).expanduser()
+            source, name = path.read_bytes(), repr(path.name)
+        except (OSError, RuntimeError, ValueError) as problem:  # RuntimeError: no such person's home
+            raise VizlibError(f"There is no file {str(source)[:200]!r} that can be read (looked in {str(Path.cwd())!r}).") from problem
     else:
         name, source = _upload(source)
     if len(source) == 0:
         raise VizlibError(f"The file {name} is empty.")
-    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # our own limit comes next, with a sentence of its own
     try:
-        return Image.open(io.BytesIO(source))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit comes next, with a sentence of its own
+            return Image.open(io.BytesIO(source))
+    except Image.DecompressionBombError as problem:
+        raise VizlibError(f"The file {name} claims too many pixels; at most {MOST_PIXELS // 1_000_000} million are read.") from problem
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as problem:
         raise VizlibError(f"The file {name} is not a picture that can be read. JPEG, PNG, WebP, GIF, BMP and TIFF are.") from problem
-    finally:
-        Image.MAX_IMAGE_PIXELS = limit
 
 
 def _upload(source):

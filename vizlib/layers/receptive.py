@@ -48,7 +48,11 @@ def union(a, b):
 
 
 class FieldTracer(TorchFunctionMode):
-    """While open, follows the receptive field of every tensor computed from `images`, whatever code computes it."""
+    """While open, follows the receptive field of every tensor computed from `images`, by modules or by plain functions.
+
+    Convolutions, pooling, padding, sums and concatenations are followed exactly. A function that is not known to keep positions
+    apart, or that changes the grid in a way not known here, is taken to see the whole picture.
+    """
 
     def __init__(self, images):
         super().__init__()
@@ -61,8 +65,8 @@ class FieldTracer(TorchFunctionMode):
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         out = func(*args, **kwargs)
-        fields = [self._fields[id(t)] for t in _tensors([args, kwargs]) if id(t) in self._fields]
-        outputs = _tensors(out)
+        fields = [self._fields[id(t)] for t in tensors_in([args, kwargs]) if id(t) in self._fields]
+        outputs = tensors_in(out)
         if fields and outputs:
             field = _after(func, reduce(union, fields), args, kwargs, outputs[0])
             for tensor in outputs:
@@ -86,7 +90,8 @@ def _after(func, field, args, kwargs, out):
     if func is F.pad and args[0].dim() == 4:
         left, _, top, _ = (*given["pad"], 0, 0)[:4]
         return window(field, 1, 1, (top, left))
-    if _mixes_positions(name, given["input"] if "input" in given else args[0], out):
+    source = given["input"] if "input" in given else args[0]
+    if _mixes_positions(name, source, out, given.get("normalized_shape", ())):
         return EVERYTHING
     return field
 
@@ -97,32 +102,37 @@ _ARGUMENTS = {
     "max_pool2d_with_indices": ("input", "kernel_size", "stride", "padding", "dilation"),
     "avg_pool2d": ("input", "kernel_size", "stride", "padding"),
     "pad": ("input", "pad"),
+    "layer_norm": ("input", "normalized_shape"),
 }
-_MIXERS = {"scaled_dot_product_attention", "group_norm", "instance_norm", "matmul", "bmm", "einsum"}
+_MIXERS = {"scaled_dot_product_attention", "group_norm", "instance_norm", "matmul", "bmm", "einsum", "roll", "flip"}
 
 
-def _mixes_positions(name, source, out):
+def _mixes_positions(name, source, out, normalised):
     """Does a unit of `out` depend on every position of `source`?"""
     if name in _MIXERS:
         return True
-    if "adaptive" in name or name == "interpolate":
-        return source.shape[-2:] != out.shape[-2:]
-    if name in ("mean", "sum", "amax"):
-        return source.dim() == 4 and (out.dim() < 4 or out.shape[-2:] != source.shape[-2:])
-    return name == "linear" and source.dim() == 2  # after flattening; on (N, H, W, C) a linear layer stays in its place
+    if name == "linear":
+        return source.dim() == 2  # after flattening; on (N, H, W, C) a linear layer stays in its place
+    if name == "softmax":
+        return source.dim() != 4
+    if name == "layer_norm":
+        return source.dim() == 4 and out.dim() == 4 and len(normalised) > 1
+    if name in ("flatten", "reshape", "view", "permute", "transpose", "movedim", "squeeze", "unsqueeze", "contiguous"):
+        return False  # the same numbers, arranged differently
+    return isinstance(source, torch.Tensor) and source.dim() == 4 and (out.dim() < 4 or out.shape[-2:] != source.shape[-2:])
 
 
 def _pair(value):
     return (value, value) if isinstance(value, int) else tuple(value) * (2 if len(tuple(value)) == 1 else 1)
 
 
-def _tensors(tree):
+def tensors_in(tree):
     if isinstance(tree, torch.Tensor):
         return [tree]
     if isinstance(tree, dict):
         tree = list(tree.values())
     if isinstance(tree, (list, tuple)):
-        return [t for item in tree for t in _tensors(item)]
+        return [t for item in tree for t in tensors_in(item)]
     return []
 
 

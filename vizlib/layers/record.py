@@ -28,10 +28,10 @@ def tap(net, layers, restart=False, stop=False):
             if threading.get_ident() != owner:
                 return None
             seen[name] = seen.get(name, 0) + 1
-            taken[name] = output = output.detach().requires_grad_() if restart else output
+            taken[name] = output.detach().requires_grad_() if restart else output
             if stop and all(seen.get(n, 0) >= i.calls for n, i in zip(layers, infos, strict=True)):
                 raise _Enough
-            return output
+            return taken[name].clone()  # whatever comes next may write over its input
 
         return hook
 

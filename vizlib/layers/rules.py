@@ -53,7 +53,9 @@ class _Catch(TorchFunctionMode):
         if top is None:
             return func(*args, **kwargs)
         self.caught += 1
-        return _Rectifier.apply(args[0] if args else kwargs["input"], top, self.rule)
+        x = args[0] if args else kwargs["input"]
+        y = _Rectifier.apply(x, top, self.rule)
+        return x.copy_(y) if _in_place(func, args, kwargs) else y
 
 
 def _ceiling(func, args, kwargs):
@@ -62,11 +64,18 @@ def _ceiling(func, args, kwargs):
         return float("inf")
     if func is F.relu6:
         return 6.0
-    if func is F.hardtanh:
+    if func in (F.hardtanh, F.hardtanh_):
         low = args[1] if len(args) > 1 else kwargs.get("min_val", -1.0)
         high = args[2] if len(args) > 2 else kwargs.get("max_val", 1.0)
         return high if low == 0 else None
     return None
+
+
+def _in_place(func, args, kwargs):
+    """Does the caller expect its tensor to be overwritten?"""
+    flag = {F.relu: 1, F.relu6: 1, F.hardtanh: 3}.get(func)
+    positional = flag is not None and len(args) > flag and args[flag]
+    return func.__name__.endswith("_") or positional or kwargs.get("inplace", False)
 
 
 @contextmanager

@@ -24,7 +24,8 @@ class unit:
         plane = activation[:, self.channel]
         if self.at is None:
             return plane.flatten(1).mean(1) if plane.dim() > 1 else plane
-        if plane.dim() != 3 or not all(0 <= i < n for i, n in zip(self.at, plane.shape[1:], strict=True)):
+        inside = len(self.at) == plane.dim() - 1 == 2 and all(0 <= i < n for i, n in zip(self.at, plane.shape[1:], strict=True))
+        if not inside:
             raise VizlibError(f"Layer {self.layer!r} has the grid {tuple(plane.shape[1:])}; at={self.at} is not inside it.")
         return plane[:, self.at[0], self.at[1]]
 
@@ -77,14 +78,27 @@ def scores(net, images, target):
     return value
 
 
+def slope(score, of):
+    """d(sum of score) / d(of), a tensor of the shape of `of`. Raises VizlibError if the score does not depend on it."""
+    if score.requires_grad:
+        (gradient,) = torch.autograd.grad(score, of, torch.ones_like(score), allow_unused=True)
+        if gradient is not None:
+            return gradient.contiguous()
+    raise VizlibError("This score has no slope: it does not depend on the pictures, or was cut off by argmax, detach or a comparison.")
+
+
 def part_of(target, start, stop):
     """The targets of the pictures start to stop."""
     return target[start:stop] if isinstance(target, torch.Tensor) else target
 
 
-def in_chunks(method, images, target, chunk):
-    """Apply method(images, target) to `chunk` pictures at a time and join the results along the batch."""
+def check_chunk(chunk):
     if not (isinstance(chunk, int) and chunk > 0):
         raise VizlibError(f"chunk is a positive number of pictures; this is {chunk!r}.")
+
+
+def in_chunks(method, images, target, chunk):
+    """Apply method(images, target) to `chunk` pictures at a time and join the results along the batch."""
+    check_chunk(chunk)
     parts = [method(images[i : i + chunk], part_of(target, i, i + chunk)) for i in range(0, len(images), chunk)]
     return torch.cat(parts)

