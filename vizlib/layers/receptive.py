@@ -104,7 +104,7 @@ _ARGUMENTS = {
     "pad": ("input", "pad"),
     "layer_norm": ("input", "normalized_shape"),
 }
-_MIXERS = {"scaled_dot_product_attention", "group_norm", "instance_norm", "matmul", "bmm", "einsum", "roll", "flip"}
+_MIXERS = {"scaled_dot_product_attention", "group_norm", "instance_norm", "matmul", "bmm", "einsum", "roll", "flip", "conv_transpose2d"}
 
 
 def _mixes_positions(name, source, out, normalised):
