@@ -22,6 +22,10 @@ FAVOURITES = (
     "ladybird_on_forget_me_nots",
 )
 UPLOADS = 8  # kept, so that one can go back to them
+THUMBNAIL_STYLE = (
+    ".vizlib-chosen { box-shadow: 0 0 0 3px #e66100 !important } "
+    ".vizlib-thumbnail:focus-visible { outline: 3px solid #1565c0 !important; outline-offset: 2px }"
+)
 _WIDE = {"description_width": "70px"}
 
 
@@ -29,37 +33,34 @@ class PhotoChoice(widgets.VBox):
     """Choose a photo of the library by its thumbnail or its name, or upload one. `argument` is (1, 3, size, size) in [0, 1]."""
 
     value = traitlets.Unicode()
+    problem = traitlets.Unicode()  # with the last upload, in words: a browser event has nobody to raise to
 
     def __init__(self, names=FAVOURITES, size=224):
-        self.size, self._uploads, self._broken = size, {}, None
+        self.size, self._uploads = size, {}
         everything = photos()["name"]
         names = list(names)
         for name in names:
             _known(name, everything)
         self._menu = widgets.Dropdown(options=everything, value=names[0], description="photo", style=_WIDE, layout={"width": "300px"})
         self._upload = widgets.FileUpload(accept="image/*", multiple=False, description="your own picture", layout={"width": "300px"})
-        self.message = ""
-        super().__init__([_thumbnails(names, self.choose), self._menu, self._upload])
+        row, self._buttons = _thumbnails(names, self.choose)
+        super().__init__([row, self._menu, self._upload])
         self._menu.observe(lambda change: change["new"] and self.choose(change["new"]), "value")
-        self._upload.observe(lambda change: change["new"] and self.choose(change["new"]), "value")
+        self._upload.observe(self._uploaded, "value")
+        self.observe(self._mark, "value")
         self.choose(names[0])
 
     def choose(self, picture):
-        """Choose a photo by name, or anything that `open_image` reads."""
+        """Choose a photo by name, or anything that `open_image` reads. Raises VizlibError for what it does not."""
         if isinstance(picture, str) and picture in self._menu.options:
             self._menu.value = self.value = picture
             return
-        if isinstance(picture, str) and (picture in self._uploads or picture == self._broken):  # back to an earlier choice
+        if isinstance(picture, str) and picture in self._uploads:  # back to an earlier choice
             self._menu.value, self.value = None, picture
             return
         if isinstance(picture, str) and "." not in picture and "/" not in picture:
             _known(picture, self._menu.options)
-        try:
-            image = open_image(picture, self.size)
-        except VizlibError as problem:
-            self.message = str(problem)  # shown by the panel, because a browser event has nobody to raise to
-            self._broken = self.value = "unreadable " + hashlib.sha256(self.message.encode()).hexdigest()[:8]
-            return
+        image = open_image(picture, self.size)
         name = "upload " + hashlib.sha256(image.numpy().tobytes()).hexdigest()[:8]
         self._uploads[name] = image
         if len(self._uploads) > UPLOADS:
@@ -67,10 +68,22 @@ class PhotoChoice(widgets.VBox):
         self._menu.value = None
         self.value = name
 
+    def _uploaded(self, change):
+        if not change["new"]:
+            return
+        self.problem = ""
+        try:
+            self.choose(change["new"])
+        except VizlibError as problem:  # the picture before it stays chosen
+            self.problem = str(problem)
+        self._upload.value = ()  # so that the same file can be chosen again
+
+    def _mark(self, _change):
+        for name, button in self._buttons.items():
+            (button.add_class if name == self.value else button.remove_class)("vizlib-chosen")
+
     @property
     def argument(self):
-        if self.value == self._broken:
-            raise VizlibError(self.message)
         return self._uploads[self.value] if self.value in self._uploads else photo(self.value, self.size)
 
 
@@ -80,18 +93,19 @@ def _known(name, names):
 
 
 def _thumbnails(names, choose):
-    """A row of buttons that carry small pictures."""
-    styles, buttons = [], []
+    """A row of buttons that carry small pictures, and the buttons by name."""
+    styles, buttons = [THUMBNAIL_STYLE], {}
     for name in names:
         buffer = io.BytesIO()
         to_pil(photo(name, 56)).save(buffer, "JPEG", quality=80)
-        button = widgets.Button(tooltip=f"photo: {name}", layout={"width": "46px", "height": "46px", "margin": "2px"})
-        button.add_class(f"vizlib-{name}")
+        button = widgets.Button(tooltip=f"photo: {name.replace('_', ' ')}", layout={"width": "46px", "height": "46px", "margin": "2px"})
+        button.add_class("vizlib-thumbnail").add_class(f"vizlib-{name}")
         button.on_click(lambda _, name=name: choose(name))
         data = base64.b64encode(buffer.getvalue()).decode()
         styles.append(f".vizlib-{name} {{ background: url(data:image/jpeg;base64,{data}) center / cover !important }}")
-        buttons.append(button)
-    return widgets.VBox([widgets.HTML(f"<style>{' '.join(styles)}</style>", layout={"display": "none"}), widgets.HBox(buttons)])
+        buttons[name] = button
+    style = widgets.HTML(f"<style>{' '.join(styles)}</style>", layout={"display": "none"})
+    return widgets.VBox([style, widgets.HBox(list(buttons.values()))]), buttons
 
 
 class LabelChoice(widgets.Combobox):

@@ -5,12 +5,14 @@ yellow; both scales are safe for colour-blind eyes, and zero is always the middl
 """
 
 import base64
+import html
 import io
 import math
 import threading
 from dataclasses import dataclass
 
 import numpy as np
+import PIL.Image
 import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -35,6 +37,18 @@ class Picture:
         """Write the figure to a file."""
         with open(path, "wb") as file:
             file.write(self.data)
+
+    @property
+    def size(self):
+        """Width and height in pixels."""
+        return PIL.Image.open(io.BytesIO(self.data)).size
+
+    def html(self):
+        """An <img> that carries the picture and its description."""
+        width, height = self.size
+        source = f"data:image/{self.format};base64,{base64.b64encode(self.data).decode()}"
+        style = "display: block; width: 100%; height: auto"
+        return f'<img src="{source}" alt="{html.escape(self.alt)}" width="{width}" height="{height}" decoding="sync" style="{style}">'
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         mime = f"image/{self.format}"

@@ -27,17 +27,20 @@ class Panel(widgets.VBox):
         wanted = inspect.signature(draw).parameters
         self._reports = "progress" in wanted
         self.controls = {n: control(n, spec, _default(wanted, n)) for n, spec in controls.items()}
-        self._image = widgets.Image(format="jpeg", layout={"width": f"{width}px", "max_width": "100%", "object_fit": "contain"})
+        self._image = widgets.HTML(layout={"flex": "1 1 420px", "min_width": "0", "max_width": f"{width}px"})  # Image knows no alt
+        self._tallest = 0  # height by width of the tallest picture so far: room that is kept, so that nothing jumps
         self._bar = widgets.IntProgress(min=0, max=1, layout={"width": "220px", "visibility": "hidden"})
         self._button = widgets.Button(description="Stop", disabled=True, layout={"width": "72px"})
         self._status = widgets.HTML()
         self.status, self.picture = "", None
         self._button.on_click(lambda _: self.stop())
-        left = widgets.VBox([*self.controls.values(), widgets.HBox([self._bar, self._button])], layout={"min_width": "312px"})
+        left = widgets.VBox([*self.controls.values(), widgets.HBox([self._bar, self._button])], layout={"flex": "0 0 312px"})
         super().__init__([widgets.HBox([left, self._image], layout={"flex_flow": "row wrap"}), self._status])
         self._compute(_Run())
         for widget in self.controls.values():
             widget.observe(self._changed, "value")
+            if widget.has_trait("problem"):
+                widget.observe(lambda change: change["new"] and self._say(change["new"], problem=True), "problem")
 
     @property
     def values(self):
@@ -83,8 +86,9 @@ class Panel(widgets.VBox):
 
     def _begin(self):
         """Stop the run in progress and make a new one that starts when the old one has ended."""
-        self.stop()
-        self._run = _Run(after=self._run)
+        old, self._run = self._run, _Run(after=self._run)
+        if old is not None:
+            old.stopped.set()
         return self._run
 
     def _in_background(self, run):
@@ -94,7 +98,8 @@ class Panel(widgets.VBox):
         try:
             self._compute(run)
         except Exception as problem:  # there is nobody to raise to: say it where the person looks
-            self._say(str(problem) if isinstance(problem, VizlibError) else f"{type(problem).__name__}: {problem}", problem=True)
+            if run is self._run:
+                self._say(str(problem) if isinstance(problem, VizlibError) else f"{type(problem).__name__}: {problem}", problem=True)
 
     def _compute(self, run):
         key = tuple(self.values.items())
@@ -103,19 +108,21 @@ class Panel(widgets.VBox):
             if key in self._cache:
                 self._display(*self._cache[key])
                 return
-            self._button.disabled = False
+            self._button.disabled, self._bar.value = False, 0
             arguments = {name: argument(widget) for name, widget in self.controls.items()}
             if self._reports:
                 arguments["progress"] = lambda done, total, preview=None: self._progress(run, done, total, preview)
             drawn, words = _picture_and_words(self._draw(**arguments))
-            if run.stopped.is_set():
-                self._display(drawn, f"{words} Stopped after {self._bar.value} of {self._bar.max} steps.".strip())
+            if self._run not in (run, None):  # a later change has overtaken this one and draws itself
                 return
-            words = f"{words} ({time.perf_counter() - started:.1f} s)".strip()
+            if run.stopped.is_set():
+                words = f"{words.rstrip('.')}. " if words else ""
+                self._display(drawn, f"{words}Stopped after {self._bar.value} of {self._bar.max} steps.")
+                return
             while len(self._cache) >= CACHED:
                 self._cache.pop(next(iter(self._cache)))
             self._cache[key] = drawn, words
-            self._display(drawn, words)
+            self._display(drawn, f"{words} ({time.perf_counter() - started:.1f} s)".strip())
         finally:
             self._button.disabled = True
             self._bar.layout.visibility = "hidden"
@@ -123,14 +130,18 @@ class Panel(widgets.VBox):
     def _progress(self, run, done, total, preview):
         self._bar.max, self._bar.value = total, done
         self._bar.layout.visibility = "visible"
+        if run.stopped.is_set():
+            return False
         if preview is not None:
-            self._display(_picture_and_words(preview)[0], f"step {done} of {total}")
+            self._display(_picture_and_words(preview)[0], f"Working: step {done} of {total}")
+        else:
+            self._say(f"Working: step {done} of {total}")
         return not run.stopped.is_set()
 
     def _display(self, drawn, words):
         self.picture = drawn
-        self._image.format, self._image.value = drawn.format, drawn.data
-        self._image.alt = drawn.alt
+        self._tallest = max(self._tallest, drawn.size[1] / drawn.size[0])
+        self._image.value = f'<div style="aspect-ratio: 1 / {self._tallest:.4f}">{drawn.html()}</div>'
         self._say(words)
 
     def _say(self, words, problem=False):
