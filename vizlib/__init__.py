@@ -4,7 +4,7 @@ Pictures are float32 tensors (N, 3, H, W), RGB, in [0, 1]; networks normalise fo
 (net, images, target) first and returns raw values; scaling for the eye is a separate step.
 """
 
-from . import checks, table
+from . import checks
 from .attribution import (
     cam,
     deconvnet,
@@ -19,11 +19,12 @@ from .attribution import (
     saliency,
     score_cam,
     ssim,
-)  # fmt: skip
+)
 from .display import Panel, center, choose_label, choose_layer, choose_photo, figure, overlay, panel, picture, show
 from .errors import VizlibError
 from .images import background, backgrounds, cutout, cutouts, open_image, paste, photo, photos, resize, to_pil
 from .layers import receptive_field, record, unit
 from .networks import Network, load, networks
+from .table import Table
 
 __version__ = "0.1.0"

@@ -114,7 +114,7 @@ def test_a_relu_module_used_twice_follows_the_rule_both_times(network, redrawn, 
     conv2 = m.conv(conv1.relu())
     signal = (m.fc.weight[1] / 256).view(1, 3, 1, 1).expand_as(conv2)
     for active in (conv2 > 0, conv1 > 0):
-        signal = RULES[rule](signal, active)
+        signal = RULES[rule](signal, active.mul)
         signal = F.conv_transpose2d(signal, m.conv.weight, padding=1)
     torch.testing.assert_close(method(net, x, 1), signal, rtol=1e-4, atol=1e-7)
 
@@ -196,5 +196,5 @@ def test_a_network_of_relu6_follows_the_rules_layer_by_layer(network, redrawn, p
     assert (z > 6).any() and (z < 0).any() and active.any()
     arriving = net.model.fc.weight[2].view_as(z)
     for method, rule in ((vz.gradient, "gradient"), (vz.deconvnet, "deconvnet"), (vz.guided_backprop, "guided")):
-        expected = F.conv_transpose2d(RULES[rule](arriving, active), net.model.conv.weight)
+        expected = F.conv_transpose2d(RULES[rule](arriving, active.mul), net.model.conv.weight)
         torch.testing.assert_close(method(net, x, 2), expected, rtol=1e-4, atol=1e-5)

@@ -180,3 +180,10 @@ def test_without_weights_there_are_no_networks_to_fall_back_on_and_the_error_sti
     with pytest.raises(vz.VizlibError) as caught:
         vz.load("torchvision/squeezenet1_1")
     assert "there are: ." not in str(caught.value)
+
+
+def test_lite0_is_right_about_most_labelled_photos(lite0):
+    labelled = [row for row in vz.photos() if row["index"] is not None]
+    right = [lite0.predict(vz.photo(row["name"], 224), top=1)[0]["index"] == row["index"] for row in labelled]
+    assert len(right) > 50
+    assert sum(right) / len(right) >= 0.87

@@ -18,10 +18,10 @@ from torch.overrides import TorchFunctionMode
 
 from ..errors import VizlibError
 
-RULES = {
-    "gradient": lambda g, active: g * active,
-    "deconvnet": lambda g, active: g.clamp(min=0),
-    "guided": lambda g, active: g.clamp(min=0) * active,
+RULES = {  # gate(g) is the chain rule: g where the ReLU was active on the way forward, 0 elsewhere
+    "gradient": lambda g, gate: gate(g),
+    "deconvnet": lambda g, gate: g.clamp(min=0),
+    "guided": lambda g, gate: gate(g).clamp(min=0),
 }
 
 _RELUS = {F.relu, torch.relu, torch.Tensor.relu, torch.relu_, torch.Tensor.relu_}
@@ -32,14 +32,20 @@ class _Rectifier(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, x, top, rule):
-        ctx.save_for_backward((x > 0) & (x < top))
-        ctx.rule = rule
+        ctx.save_for_backward(x)
+        ctx.top, ctx.rule = top, rule
         return x.clamp(0, None if top == float("inf") else top)
 
     @staticmethod
     def backward(ctx, g):
-        (active,) = ctx.saved_tensors
-        return ctx.rule(g, active), None, None
+        (x,) = ctx.saved_tensors
+
+        def gate(signal):  # PyTorch's own backward pass of a ReLU (or ReLU6), in one sweep over memory
+            if ctx.top == float("inf"):
+                return torch.ops.aten.threshold_backward(signal, x, 0)
+            return torch.ops.aten.hardtanh_backward(signal, x, 0, ctx.top)
+
+        return ctx.rule(g, gate), None, None
 
 
 class _Catch(TorchFunctionMode):
@@ -54,8 +60,9 @@ class _Catch(TorchFunctionMode):
             return func(*args, **kwargs)
         self.caught += 1
         x = args[0] if args else kwargs["input"]
-        y = _Rectifier.apply(x, top, self.rule)
-        return x.copy_(y) if _in_place(func, args, kwargs) else y
+        if _in_place(func, args, kwargs):
+            return x.copy_(_Rectifier.apply(x.clone(), top, self.rule))
+        return _Rectifier.apply(x, top, self.rule)
 
 
 def _ceiling(func, args, kwargs):
@@ -82,13 +89,13 @@ def _in_place(func, args, kwargs):
 def relu_rule(rule):
     """While open, every ReLU that a forward pass meets will hand its gradient back by `rule`.
 
-    rule: a name in RULES, or a function (g, active) -> signal of your own, all three tensors of one shape.
+    rule: a name in RULES, or a function (g, gate) -> signal of your own; gate(g) is what the chain rule would pass.
 
     Raises VizlibError for an unknown rule, or if the passes in the block met no ReLU at all: deconvnet and guided
     backpropagation are defined by what happens there.
     """
     if not callable(rule) and rule not in RULES:
-        raise VizlibError(f"There is no rule {rule!r} for rectifiers; there are {', '.join(RULES)}, or a function (g, active).")
+        raise VizlibError(f"There is no rule {rule!r} for rectifiers; there are {', '.join(RULES)}, or a function (g, gate).")
     if rule == "gradient":  # what autograd does already
         yield
         return
