@@ -28,8 +28,8 @@ def exercise(number):
             try:
                 check(answer)
                 verdict = "correct."
-            except NotImplementedError:
-                verdict = "not attempted yet."
+            except NotImplementedError as problem:  # the stub raises it without words, PyTorch with some
+                verdict = f"not yet: your code raised NotImplementedError: {problem}" if str(problem) else "not attempted yet."
             except _NotYet as hint:
                 verdict = f"not yet: {hint}"
             except VizlibError as problem:
@@ -46,16 +46,25 @@ def exercise(number):
 def _same(seen, expected, what, tolerance=1e-4):
     """Raise _NotYet unless `seen` is the tensor `expected`."""
     if not isinstance(seen, torch.Tensor):
-        raise _NotYet(f"{what} should be a tensor; yours is a {type(seen).__name__}.")
+        hint = " .max(dim) returns values and indices; .amax(dim) only the values." if isinstance(seen, tuple) else ""
+        raise _NotYet(f"{what} should be a tensor; yours is a {type(seen).__name__}.{hint}")
     if seen.shape != expected.shape:
-        raise _NotYet(f"{what} should have the shape {tuple(expected.shape)}; yours has {tuple(seen.shape)}.")
+        lost = seen.dim() < expected.dim() and seen.numel() == expected.numel()
+        hint = " A dimension is missing: keepdim=True keeps it." if lost else ""
+        raise _NotYet(f"{what} should have the shape {tuple(expected.shape)}; yours has {tuple(seen.shape)}.{hint}")
+    if not seen.is_floating_point():
+        raise _NotYet(f"{what} should hold floating-point numbers; yours holds {seen.dtype}.")
+    if expected.min() >= 0 and seen.min() < -tolerance:
+        raise _NotYet(f"{what} has values below zero, down to {float(seen.min()):.2g}; there should be none.")
+    if expected.abs().max() > 0 and torch.allclose(-seen, expected, rtol=tolerance, atol=1e-8):
+        raise _NotYet(f"{what} has the wrong sign.")
     gap = (seen.detach() - expected).abs().max() / expected.abs().max().clamp(min=1e-12)
     if not gap <= tolerance:  # also catches NaN
         raise _NotYet(f"{what} has the right shape, but its values are off by up to {float(gap):.0%} of the largest one.")
 
 
-@functools.cache
 def _example():
+    """The default network and two photographs, a fresh copy each time: an answer may write into what it is given."""
     return load("lite0"), torch.cat([photo("ladybird_on_forget_me_nots", 224), photo("drum_kit_and_guitar", 224)])
 
 
@@ -76,7 +85,7 @@ def least_sure(answer):
 def grey(answer):
     """answer(images) -> (N, 3, H, W): the same pictures without colour, each pixel the mean of its three values."""
     _, images = _example()
-    seen = answer(images)
+    seen = answer(images.clone())
     _same(seen, images.mean(1, keepdim=True).expand_as(images), "The grey picture")
 
 
@@ -84,8 +93,11 @@ def grey(answer):
 def change_its_mind(answer):
     """answer() -> (name, centre, height) for vz.paste, so that the kitten is taken for what was pasted. At most half its height."""
     net, _ = _example()
-    name, centre, height = answer()
-    if height > 0.5:
+    given = answer()
+    if not isinstance(given, tuple) or len(given) != 3:
+        raise _NotYet("return three things: the name, (row, column) of the centre, and the height.")
+    name, centre, height = given
+    if not 0 < height <= 0.5:
         raise _NotYet(f"the cut-out may take half of the picture's height at most; yours takes {height}.")
     label = {row["name"]: row["label"] for row in cutouts()}.get(name)
     if label is None:
@@ -100,16 +112,18 @@ def change_its_mind(answer):
 def darkening_map(answer):
     """answer(net, images, target) -> (N, 1, H, W): where less light raises the score."""
     net, images = _example()
-    seen = answer(net, images, "drum")
+    seen, lighter = answer(net, images.clone(), "drum"), saliency(net, images, "drum", part="positive")
+    if isinstance(seen, torch.Tensor) and seen.shape == lighter.shape and torch.allclose(seen, lighter, atol=1e-4):
+        raise _NotYet("this map shows where *more* light would help.")
     _same(seen, saliency(net, images, "drum", part="negative"), "The map")
 
 
 @exercise("04.2")
 def fourth_rule(answer):
-    """answer(g, active) -> tensor: the signal of guided backpropagation turned around, where what is negative passes."""
+    """answer(g, gate) -> tensor: the signal of guided backpropagation turned around, where what is negative passes."""
     g = torch.tensor([[-2.0, -1.0, 0.0], [3.0, -4.0, 5.0]])
     active = torch.tensor([[True, False, True], [True, True, False]])
-    _same(answer(g, active), torch.tensor([[-2.0, 0.0, 0.0], [0.0, -4.0, 0.0]]), "The signal")
+    _same(answer(g, active.mul), torch.tensor([[-2.0, 0.0, 0.0], [0.0, -4.0, 0.0]]), "The signal")
 
 
 @exercise("04.3")

@@ -70,7 +70,7 @@ def overlay(image, map):
     if channels[0] not in ((3,), (1, 3)) or channels[1] not in ((1,), (1, 1)) or image.shape[-2:] != map.shape[-2:]:
         raise VizlibError(
             f"An overlay needs a map of the picture's size, one of each; the picture has {tuple(image.shape)}, the map {tuple(map.shape)}. "
-            "Methods give such a map unless upsample=False."
+            "Methods give such a map unless upsample=False; three colours become one by .abs().amax(1, keepdim=True)."
         )
     return Overlay(image.reshape(3, *image.shape[-2:]), map.reshape(1, *map.shape[-2:]))
 

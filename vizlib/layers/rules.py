@@ -21,7 +21,7 @@ from ..errors import VizlibError
 RULES = {  # gate(g) is the chain rule: g where the ReLU was active on the way forward, 0 elsewhere
     "gradient": lambda g, gate: gate(g),
     "deconvnet": lambda g, gate: g.clamp(min=0),
-    "guided": lambda g, gate: gate(g).clamp(min=0),
+    "guided": lambda g, gate: gate(g).clamp_(min=0),  # in place: gate(g) is a fresh tensor
 }
 
 _RELUS = {F.relu, torch.relu, torch.Tensor.relu, torch.relu_, torch.Tensor.relu_}

@@ -39,9 +39,8 @@ def load(name="lite0", *, pretrained=True, seed=0):
         return _seeded(_from_torchvision, name, model_name, pretrained, seed)
     if library == "timm" and model_name:
         return _seeded(_from_timm, name, model_name, pretrained, seed)
-    raise VizlibError(
-        f"There is no network {name!r}. {did_you_mean(name, [*_OWN, 'torchvision/resnet18', 'timm/resnet18'])} vz.networks() lists them."
-    )
+    known = [*_OWN, "torchvision/resnet18", "torchvision/resnet50", "torchvision/vgg16", "timm/resnet18"]
+    raise VizlibError(f"There is no network {name!r}. {did_you_mean(name, known)} vz.networks() lists them.")
 
 
 def networks():
