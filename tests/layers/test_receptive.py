@@ -260,6 +260,7 @@ UNKNOWN = {
 
 
 @pytest.mark.parametrize("plumbing", PLUMBING)
+@pytest.mark.filterwarnings("ignore:Using padding=.same.")
 def test_unusual_plumbing_is_followed(network, plumbing):
     body, modules = PLUMBING[plumbing]
     model = Plumbing(body, **modules)

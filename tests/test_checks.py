@@ -1,0 +1,97 @@
+"""The checks of the exercises: a line for every kind of answer, and never a traceback."""
+
+import pytest
+import torch
+
+import vizlib as vz
+from vizlib import checks
+
+RIGHT = {
+    checks.least_sure: lambda net, names: min(names, key=lambda n: net.predict(vz.photo(n, 224), 1)[0]["probability"]),
+    checks.grey: lambda x: x.mean(1, keepdim=True).expand_as(x),
+    checks.change_its_mind: lambda: ("binoculars", (0.72, 0.5), 0.5),
+    checks.darkening_map: lambda net, x, k: vz.saliency(net, x, k, part="negative"),
+    checks.fourth_rule: lambda g, gate: gate(g).clamp(max=0),
+    checks.weighted_sum: lambda A, g: (g.mean((2, 3), keepdim=True) * A).sum(1, keepdim=True).clamp(min=0),
+    checks.energy_in_mask: lambda m, masks: (m.clamp(min=0) * masks).sum((1, 2, 3)) / m.clamp(min=0).sum((1, 2, 3)),
+}
+
+
+def not_attempted(*args):
+    raise NotImplementedError
+
+
+def said(check, answer, capsys):
+    check(answer)
+    line = capsys.readouterr().out
+    assert line.startswith("Exercise ") and line.count("\n") == 1
+    return line.strip().split(": ", 1)[1]
+
+
+@pytest.mark.parametrize("check", RIGHT, ids=lambda c: c.__name__)
+def test_a_right_answer_is_called_correct_a_second_time_too(check, capsys):
+    assert said(check, RIGHT[check], capsys) == said(check, RIGHT[check], capsys) == "correct."
+
+
+@pytest.mark.parametrize("check", RIGHT, ids=lambda c: c.__name__)
+def test_the_stub_is_not_attempted_and_broken_code_is_named(check, capsys):
+    assert said(check, not_attempted, capsys) == "not attempted yet."
+    assert said(check, lambda *args: 1 / 0, capsys).startswith("not yet: your code raised ZeroDivisionError")
+    assert said(check, lambda *args: vz.load("nothing"), capsys).startswith("not yet: vizlib says: There is no network")
+    assert said(check, lambda *args: None, capsys).startswith("not yet: ")
+
+
+@pytest.mark.parametrize(
+    "check, wrong, telling",
+    [
+        (checks.least_sure, lambda net, names: "giant_panda", "of giant_panda it is sure with probability 0.9"),
+        (checks.least_sure, lambda net, names: "tabby", "should be one of the names; yours is 'tabby'"),
+        (checks.grey, lambda x: x.mean(1, keepdim=True), "should have the shape (2, 3, 224, 224); yours has (2, 1, 224, 224)"),
+        (checks.grey, lambda x: x, "its values are off by up to"),
+        (checks.change_its_mind, lambda: ("binoculars", (0.72, 0.5), 0.9), "half of the picture's height at most"),
+        (checks.change_its_mind, lambda: "binoculars", "return three things"),
+        (checks.change_its_mind, lambda: ("crow", (0.5, 0.5), 0.5), "no cut-out with an ImageNet label"),
+        (checks.change_its_mind, lambda: ("lemon", (0.05, 0.05), 0.05), "Try another cut-out, place or size"),
+        (checks.darkening_map, lambda net, x, k: vz.saliency(net, x, k, part="positive"), "where *more* light would help"),
+        (checks.darkening_map, lambda net, x, k: vz.saliency(net, x, k, part="negative")[:, 0], "keepdim=True keeps it"),
+        (checks.darkening_map, lambda net, x, k: vz.gradient(net, x, k).max(1, keepdim=True), ".amax(dim) only the values"),
+        (checks.darkening_map, lambda net, x, k: -vz.gradient(net, x, k).amin(1, keepdim=True), "has values below zero"),
+        (checks.fourth_rule, lambda g, gate: -gate(g).clamp(max=0), "has the wrong sign"),
+        (checks.fourth_rule, lambda g, gate: gate(g) < 0, "should hold floating-point numbers"),
+        (checks.weighted_sum, lambda A, g: (g.mean((2, 3), keepdim=True) * A).sum(1, keepdim=True), "has values below zero"),
+        (checks.energy_in_mask, lambda m, masks: (m * masks).sum((1, 2, 3)) / m.sum((1, 2, 3)), "off by up to"),
+    ],
+    ids=lambda value: None,
+)
+def test_a_wrong_answer_is_told_how_it_shows(check, wrong, telling, capsys):
+    verdict = said(check, wrong, capsys)
+    assert verdict.startswith("not yet: ") and telling in verdict
+
+
+def test_an_answer_that_writes_into_its_pictures_spoils_nothing(capsys):
+    def in_place(x):
+        return x.copy_(x.mean(1, keepdim=True).expand_as(x))
+
+    assert said(checks.grey, in_place, capsys) == "correct."
+    assert said(checks.grey, lambda x: x, capsys) != "correct."
+
+
+def test_pytorchs_own_not_implemented_error_does_not_count_as_not_attempted(capsys):
+    def boolean_minus(g, gate):
+        return 1 - (g > 0)
+
+    assert "not attempted" not in said(checks.fourth_rule, boolean_minus, capsys)
+
+
+def test_the_harder_two_are_right_for_the_right_reason(capsys):
+    def sensitivity(method, net, images, a, b):
+        first, second = (method(net, images, k).abs().amax(1, keepdim=True) for k in (a, b))
+        return 1 - vz.rank_correlation(first, second)
+
+    assert said(checks.class_sensitivity, sensitivity, capsys) == "correct."
+    assert "sensitivity of gradient" in said(checks.class_sensitivity, lambda *args: torch.zeros(2), capsys)
+
+    def layer_cam_instead(net, images, target, layer):
+        return vz.layer_cam(net, images, target, layer=layer, upsample=False)
+
+    assert "At the last layer" in said(checks.hires_cam, layer_cam_instead, capsys)
