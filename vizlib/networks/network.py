@@ -113,9 +113,14 @@ class Network(nn.Module):
 
     @property
     def last_spatial_layer(self):
-        """The name of the deepest named layer that still has a grid of positions larger than 1 x 1."""
+        """The name of the deepest named layer with a grid of more than 1 x 1 positions (adaptive pooling, which may invent one, aside)."""
         self._trace()
-        spatial = [n for n, p in self._names.items() if len(self._layers[p].shape) == 3 and self._layers[p].shape[-1] > 1]
+        infos = {name: self._layers[path] for name, path in self._names.items()}
+        spatial = [
+            name
+            for name, info in infos.items()
+            if len(info.shape) == 3 and info.shape[-1] > 1 and not isinstance(info.module, nn.AdaptiveAvgPool2d)
+        ]
         if not spatial:
             raise VizlibError(f"{self.name} has no layer with a grid of positions.")
         return spatial[-1]
