@@ -23,7 +23,7 @@ def randomize(net, down_to=None, *, cascading=True, seed=0):
         ran = list(net._layers)
         from_here = ran.index(path) + 1
         # a stage counts from its first weight on; a layer's own children ran before it ended
-        inside = [p for p in paths if p == path or p.startswith(path + ".")]
+        inside = [p for p in paths if _is_in(p, path)]
         above = [p for p in paths if ran.index(p) >= from_here]
         paths = inside + above if cascading else inside
     if not paths:
@@ -37,6 +37,11 @@ def randomize(net, down_to=None, *, cascading=True, seed=0):
     return forgetful
 
 
+def _is_in(path, outer):
+    """Is the module at `path` the one at `outer`, or within it?"""
+    return path == outer or path.startswith(outer + ".")
+
+
 def _weighted_paths(net):
     """Paths of the modules that own weights, from pixels to logits."""
     net.layer("logits")
@@ -46,5 +51,5 @@ def _weighted_paths(net):
 def randomizable(net):
     """The named layers that can be drawn anew, from the logits down to the pixels."""
     paths = _weighted_paths(net)
-    names = [name for name, path in net._names.items() if any(p == path or p.startswith(path + ".") for p in paths)]
+    names = [name for name, path in net._names.items() if any(_is_in(p, path) for p in paths)]
     return names[::-1]

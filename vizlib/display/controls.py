@@ -135,7 +135,7 @@ def choose_label(net, value=""):
 
 def choose_layer(net, value=None, spatial=True):
     """A control: a layer of `net`; with `spatial` only those with a grid of positions. The function receives its name."""
-    names = [n for n in net.layers["name"] if not spatial or len(net.layer(n).shape) == 3 and net.layer(n).shape[-1] > 1]
+    names = [n for n in net.layers["name"] if not spatial or net.layer(n).spatial]
     if not names or value is not None and value not in names:
         raise VizlibError(f"The layer {value!r} cannot be chosen here. {did_you_mean(value or '', names)}")
     return widgets.Dropdown(options=names, value=value or names[-1], description="layer", style=_WIDE, layout={"width": "300px"})

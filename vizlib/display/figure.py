@@ -98,7 +98,7 @@ def show(items, titles=None, *, alt, columns=None, limit=None, clip=99.5, width=
     has_bar = [any(not _is_image(c) for c in cells[r * columns : (r + 1) * columns]) for r in range(rows)]
     heads = [max(_title_height(t) for t in titles[r * columns : (r + 1) * columns]) for r in range(rows)]
     side = min(width / columns, 3.4)
-    aspect = max((c.map if isinstance(c, Overlay) else c).shape[-2] / (c.map if isinstance(c, Overlay) else c).shape[-1] for c in cells)
+    aspect = max(_plane(c).shape[-2] / _plane(c).shape[-1] for c in cells)
     heights = [head + (side - 0.15) * aspect + (0.42 if bar else 0.08) for head, bar in zip(heads, has_bar, strict=True)]
     fig = Figure(figsize=(side * columns, sum(heights) + 0.08), dpi=DPI)
     y = 0.04
@@ -145,6 +145,11 @@ def _is_image(cell):
     return isinstance(cell, torch.Tensor) and cell.shape[0] == 3
 
 
+def _plane(cell):
+    """The tensor (C, H, W) that a cell shows; of an overlay the map."""
+    return cell.map if isinstance(cell, Overlay) else cell
+
+
 def _title_height(title):
     return 0.1 + 0.17 * (title.count("\n") + 1) if title else 0.0
 
@@ -161,7 +166,7 @@ def _draw_cell(fig, cell, title, box, limit, clip):
     if _is_image(cell):
         ax.imshow(cell.permute(1, 2, 0).clamp(0, 1).numpy(), interpolation="lanczos")
         return
-    values = (cell.map if isinstance(cell, Overlay) else cell)[0].detach().float().numpy()
+    values = _plane(cell)[0].detach().float().numpy()
     low, top = _limits(values, limit, clip)
     if isinstance(cell, Overlay):
         ax.imshow(cell.image.detach().mean(0).numpy(), cmap="gray", vmin=0, vmax=1)

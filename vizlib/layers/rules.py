@@ -34,15 +34,13 @@ class _Rectifier(torch.autograd.Function):
     def forward(ctx, x, top, rule):
         ctx.save_for_backward(x)
         ctx.top, ctx.rule = top, rule
-        return x.clamp(0, None if top == float("inf") else top)
+        return x.clamp(0, top)
 
     @staticmethod
     def backward(ctx, g):
         (x,) = ctx.saved_tensors
 
-        def gate(signal):  # PyTorch's own backward pass of a ReLU (or ReLU6), in one sweep over memory
-            if ctx.top == float("inf"):
-                return torch.ops.aten.threshold_backward(signal, x, 0)
+        def gate(signal):  # PyTorch's own backward pass of clamp(x, 0, top), in one sweep over memory
             return torch.ops.aten.hardtanh_backward(signal, x, 0, ctx.top)
 
         return ctx.rule(g, gate), None, None

@@ -1,7 +1,7 @@
 """A network in pixel space: pictures in [0, 1] go in, logits come out; its layers have names."""
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -25,6 +25,11 @@ class Layer:
     shape: tuple
     receptive_field: ReceptiveField
     calls: int  # how often it runs in one forward pass
+
+    @property
+    def spatial(self):
+        """Does it have a grid of more than 1 x 1 positions?"""
+        return len(self.shape) == 3 and self.shape[-1] > 1
 
 
 class Network(nn.Module):
@@ -116,11 +121,7 @@ class Network(nn.Module):
         """The name of the deepest named layer with a grid of more than 1 x 1 positions (adaptive pooling, which may invent one, aside)."""
         self._trace()
         infos = {name: self._layers[path] for name, path in self._names.items()}
-        spatial = [
-            name
-            for name, info in infos.items()
-            if len(info.shape) == 3 and info.shape[-1] > 1 and not isinstance(info.module, nn.AdaptiveAvgPool2d)
-        ]
+        spatial = [name for name, info in infos.items() if info.spatial and not isinstance(info.module, nn.AdaptiveAvgPool2d)]
         if not spatial:
             raise VizlibError(f"{self.name} has no layer with a grid of positions.")
         return spatial[-1]
@@ -151,11 +152,7 @@ class Network(nn.Module):
         names = self._names or readable_names(self.model, seen, vgg="vgg" in self.name)
         self._names = {name: path for name, path in names.items() if path in seen}
         readable = {path: name for name, path in self._names.items()}
-        self._layers = {path: Layer(readable.get(path, path), *_rest(info)) for path, info in seen.items()}
+        self._layers = {path: replace(info, name=readable.get(path, path)) for path, info in seen.items()}
 
     def __repr__(self):
         return f"Network {self.name}: {len(self.labels)} classes, {self.input_size} x {self.input_size} pixels"
-
-
-def _rest(info):
-    return info.path, info.module, info.shape, info.receptive_field, info.calls
