@@ -22,7 +22,22 @@ from .attribution import (
 )
 from .display import Panel, center, choose_label, choose_layer, choose_photo, figure, overlay, panel, picture, show
 from .errors import VizlibError
-from .images import background, backgrounds, collages, cutout, cutouts, open_image, paste, photo, photos, resize, scene, scenes, to_pil
+from .images import (
+    background,
+    backgrounds,
+    collages,
+    cutout,
+    cutouts,
+    digits,
+    open_image,
+    paste,
+    photo,
+    photos,
+    resize,
+    scene,
+    scenes,
+    to_pil,
+)
 from .layers import receptive_field, record, unit
 from .networks import Network, load, networks
 from .table import Table

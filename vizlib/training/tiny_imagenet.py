@@ -50,8 +50,7 @@ def read_tiny_imagenet(folder, split):
 
 
 def _packed(folder, split):
-    with (folder / "classes.tsv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file, delimiter="\t"))
+    rows = csv.DictReader(_lines(folder / "classes.tsv"), delimiter="\t")
     names = {int(row["label"]): (row["wnid"], row["name"]) for row in rows}
     paths = sorted(folder.glob("train-*.npz" if split == "train" else "val.npz"))
     if not paths:
@@ -64,22 +63,28 @@ def _packed(folder, split):
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as problem:
             raise VizlibError(f"{path.name} cannot be read ({problem}); it may be cut short. Fetch it again.") from problem
         files += [(f"{path.name}, picture {i}", data[a:b].tobytes()) for i, (a, b) in enumerate(zip(cuts, cuts[1:], strict=False))]
-        labels += [names[int(number)][0] for number in numbers]
+        labels += [names.get(int(number), ("no class",))[0] for number in numbers]
     return _decode(files, labels, dict(names.values()))
 
 
 def _downloaded(folder, split):
-    words = dict(line.split("\t") for line in (folder / "words.txt").read_text(encoding="utf-8").splitlines() if "\t" in line)
-    ids = (folder / "wnids.txt").read_text(encoding="utf-8").split()
+    words = dict(line.split("\t")[:2] for line in _lines(folder / "words.txt") if "\t" in line)
+    ids = [line.strip() for line in _lines(folder / "wnids.txt") if line.strip()]
     if split == "train":
         paths = [(path, wnid) for wnid in ids for path in sorted((folder / "train" / wnid / "images").glob("*.JPEG"))]
     else:
-        lines = (folder / "val" / "val_annotations.txt").read_text(encoding="utf-8").splitlines()
-        paths = [(folder / "val" / "images" / line.split("\t")[0], line.split("\t")[1]) for line in lines]
+        rows = [line.split("\t") for line in _lines(folder / "val" / "val_annotations.txt")]
+        paths = [(folder / "val" / "images" / row[0], row[1]) for row in rows if len(row) > 1]
     missing = [path for path, _ in paths if not path.is_file()]
     if missing:
         raise VizlibError(f"{len(missing)} of the {split} pictures are not there, the first is {str(missing[0])!r}. Unpack the file again.")
     return _decode([(path, path.read_bytes()) for path, _ in paths], [wnid for _, wnid in paths], {i: words.get(i, i) for i in ids})
+
+
+def _lines(path):
+    if not path.is_file():
+        raise VizlibError(f"Tiny ImageNet's file {path.name} is not there: {str(path)!r}. {HELP}")
+    return path.read_text(encoding="utf-8").splitlines()
 
 
 def _decode(files, wnids, words):
