@@ -7,17 +7,22 @@ Pictures are float32 tensors (N, 3, H, W), RGB, in [0, 1]; networks normalise fo
 from . import checks
 from .attribution import (
     cam,
+    completeness_error,
     deconvnet,
     grad_cam,
     gradient,
     gradient_times_input,
     guided_backprop,
     guided_grad_cam,
+    integrated_gradients,
     layer_cam,
+    occluded,
+    occlusion,
     randomize,
     rank_correlation,
     saliency,
     score_cam,
+    smoothgrad,
     ssim,
 )
 from .display import Panel, center, choose_label, choose_layer, choose_photo, figure, overlay, panel, picture, show

@@ -5,6 +5,7 @@ change and return the plain gradient. So for these two methods lite0 has a ReLU 
 """
 
 import pytest
+import torch
 from captum import attr
 
 import vizlib as vz
@@ -61,3 +62,31 @@ def test_guided_grad_cam(net, layer, images, pixels, classes, agree):
     peer = attr.GuidedGradCam(net, net.layer(layer).module)
     theirs = peer.attribute(pixels, target=classes, interpolate_mode="bilinear").detach()
     agree(vz.guided_grad_cam(net, images, classes, layer=layer), theirs)
+
+
+@pytest.mark.parametrize("net", NETWORKS, indirect=True)
+def test_integrated_gradients(net, images, pixels, classes, agree):
+    # The same steps to the last bit (eighths) in the same batches: a unit that passes its kink a step earlier changes the map by 0.5 %.
+    start = torch.rand(images.shape, generator=torch.Generator().manual_seed(3))
+    theirs = attr.IntegratedGradients(net).attribute(pixels, start, target=classes, n_steps=8, method="riemann_middle")
+    agree(vz.integrated_gradients(net, images, classes, baseline=start, steps=8, power=1, chunk=24), theirs.detach().float())
+
+
+@pytest.mark.parametrize("net", NETWORKS, indirect=True)
+def test_smoothgrad_with_the_same_noise(net, images, classes, agree, monkeypatch):
+    noise = torch.randn(2, *images.shape, generator=torch.Generator().manual_seed(0))
+    drawn = iter(noise.flatten(0, 1))
+    monkeypatch.setattr("vizlib.attribution.smooth.torch.randn", lambda *args, **kwargs: next(drawn))
+    sigma = 0.15 * (images.amax((1, 2, 3)) - images.amin((1, 2, 3))).view(-1, 1, 1, 1)
+    theirs = sum(attr.Saliency(net).attribute((images + sigma * e).requires_grad_(), target=classes, abs=False) for e in noise) / 2
+    agree(vz.smoothgrad(net, images, classes, samples=2), theirs)
+
+
+@pytest.mark.parametrize("net", NETWORKS, indirect=True)
+@pytest.mark.parametrize("patch, stride", [(32, 32), ((24, 40), (20, 17))])
+def test_occlusion(net, images, classes, agree, patch, stride):
+    sides = [(side, side) if isinstance(side, int) else side for side in (patch, stride)]
+    theirs = attr.Occlusion(net).attribute(
+        images, sliding_window_shapes=(3, *sides[0]), strides=(3, *sides[1]), target=classes, baselines=0.25, perturbations_per_eval=4
+    )
+    agree(vz.occlusion(net, images, classes, patch=patch, stride=stride, fill=0.25), theirs[:, :1])

@@ -3,11 +3,32 @@
 from .cam import cam, grad_cam, guided_grad_cam, layer_cam
 from .evidence import rank_correlation, ssim
 from .gradient import backward, deconvnet, gradient, gradient_times_input, guided_backprop, saliency
+from .occlusion import occluded, occlusion
+from .path import baseline_pictures, completeness_error, integrated_gradients
 from .randomize import randomize
 from .score_cam import channel_masks, score_cam
+from .smooth import smoothgrad
 
 __all__ = [
-    "backward", "cam", "channel_masks", "deconvnet", "grad_cam", "gradient", "gradient_times_input",
-    "guided_backprop", "guided_grad_cam", "layer_cam",
-    "randomize", "rank_correlation", "saliency", "score_cam", "ssim",
-]  # fmt: skip
+    "backward",
+    "baseline_pictures",
+    "cam",
+    "channel_masks",
+    "completeness_error",
+    "deconvnet",
+    "grad_cam",
+    "gradient",
+    "gradient_times_input",
+    "guided_backprop",
+    "guided_grad_cam",
+    "integrated_gradients",
+    "layer_cam",
+    "occluded",
+    "occlusion",
+    "randomize",
+    "rank_correlation",
+    "saliency",
+    "score_cam",
+    "smoothgrad",
+    "ssim",
+]

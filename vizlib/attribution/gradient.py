@@ -14,13 +14,14 @@ from ..layers.target import in_chunks, prepare, scores, slope
 def backward(net, images, target, rule, chunk=8):
     """d score / d pixels, (N, 3, H, W), with `rule` at every ReLU. The one backward pass behind every function here."""
     images, target = prepare(net, images, target)
+    return in_chunks(lambda x, t: slopes(net, x, t, rule), images, target, chunk)
 
-    def one_chunk(x, t):
-        x = x.detach().clone().requires_grad_()
-        with torch.enable_grad(), relu_rule(rule):
-            return slope(scores(net, x, t), x)  # each picture's score depends on that picture alone
 
-    return in_chunks(one_chunk, images, target, chunk)
+def slopes(net, x, target, rule="gradient"):
+    """d score / d x for a prepared target, with values of x of any size: each picture's score depends on that picture alone."""
+    x = x.detach().clone().requires_grad_()
+    with torch.enable_grad(), relu_rule(rule):
+        return slope(scores(net, x, target), x)
 
 
 def gradient(net, images, target=None, *, chunk=8):

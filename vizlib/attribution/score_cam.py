@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional as F
 
 from ..layers.record import record
-from ..layers.target import check_chunk, part_of, prepare, scores
+from ..layers.target import pieces, scores, select, settle
 from .cam import resize_maps, spatial_layer
 
 
@@ -19,31 +19,19 @@ def score_cam(net, images, target=None, *, layer=None, background=None, upsample
     returned. Costs one forward pass per channel. Raises VizlibError for pictures, classes or layers that cannot be used.
     Wang et al. 2020, "Score-CAM: Score-Weighted Visual Explanations for Convolutional Neural Networks", section 3.
     """
-    images, target = prepare(net, images, target)
+    images, target = settle(net, images, target)
     layer = spatial_layer(net, layer)
     background = net.neutral if background is None else torch.as_tensor(background, dtype=torch.float32).view(1, -1, 1, 1)
-    check_chunk(chunk)
     activations = record(net, images, layer)[layer]
-    if target is None:  # the top class of the whole picture, not of each masked one
+    varied = (activations.amax((2, 3)) - activations.amin((2, 3)) > 1e-8).nonzero()  # pairs (picture, channel)
+    S = torch.full(activations.shape[:2], -torch.inf)
+    for piece in pieces(len(varied), chunk, progress):
+        i, k = varied[piece].T
+        masked = background + channel_masks(activations[i, k], images.shape[-2:]) * (images[i] - background)
         with torch.no_grad():
-            target = net(images).argmax(1)
-    maps = torch.zeros_like(activations[:, :1])
-    total, going = activations.shape[0] * activations.shape[1], True
-    for i, (x, A) in enumerate(zip(images, activations, strict=True)):
-        varied = (A.amax((1, 2)) - A.amin((1, 2)) > 1e-8).nonzero()[:, 0]
-        S = []
-        for channels in varied.split(chunk):
-            masked = background + channel_masks(A[channels], x.shape[-2:]) * (x - background)
-            with torch.no_grad():
-                S.append(scores(net, masked, _repeated(target, i, len(channels))))
-            going = progress is None or progress(i * len(A) + int(channels[-1]) + 1, total) is not False
-            if not going:
-                break
-        if S:
-            w = torch.cat(S).softmax(0)
-            maps[i, 0] = torch.einsum("k,kij->ij", w, A[varied[: len(w)]]).clamp(min=0)
-        if not going:
-            break
+            S[i, k] = scores(net, masked, select(target, i))
+    w = S.softmax(1).nan_to_num(0)  # a channel without a score has no weight
+    maps = torch.einsum("nk,nkij->nij", w, activations)[:, None].clamp(min=0)
     return resize_maps(maps, images, upsample)
 
 
@@ -52,8 +40,3 @@ def channel_masks(A, size):
     masks = F.interpolate(A[:, None], size, mode="bilinear", align_corners=False)
     low, high = masks.amin((2, 3), keepdim=True), masks.amax((2, 3), keepdim=True)
     return (masks - low) / (high - low)
-
-
-def _repeated(target, i, times):
-    one = part_of(target, i, i + 1)
-    return one.expand(times) if isinstance(one, torch.Tensor) else one

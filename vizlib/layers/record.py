@@ -45,6 +45,21 @@ def tap(net, layers, restart=False, stop=False):
             handle.remove()
 
 
+@contextmanager
+def substitute(net, layer, values):
+    """While open, whatever `layer` computes, `values` go on from there: a forward pass of this thread starts there, so to speak."""
+    owner = threading.get_ident()
+
+    def hook(module, inputs, output):
+        return values.clone() if threading.get_ident() == owner else None
+
+    handle = net.layer(layer).module.register_forward_hook(hook)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
 def record(net, images, layers):
     """The activations of `layers` for `images`.
 

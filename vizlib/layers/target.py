@@ -87,18 +87,40 @@ def slope(score, of):
     raise VizlibError("This score has no slope: it does not depend on the pictures, or was cut off by argmax, detach or a comparison.")
 
 
-def part_of(target, start, stop):
-    """The targets of the pictures start to stop."""
-    return target[start:stop] if isinstance(target, torch.Tensor) else target
-
-
 def check_chunk(chunk):
     if not (isinstance(chunk, int) and chunk > 0):
         raise VizlibError(f"chunk is a positive number of pictures; this is {chunk!r}.")
 
 
+def settle(net, images, target):
+    """As `prepare`, but None becomes each picture's top class: methods that look at changed pictures ask for one class throughout."""
+    images, target = prepare(net, images, target)
+    if target is None:
+        with torch.no_grad():
+            target = net(images).argmax(1)
+    return images, target
+
+
+def select(target, indices):
+    """The targets of the pictures `indices`, a slice or a LongTensor, in which a picture may come several times."""
+    return target[indices] if isinstance(target, torch.Tensor) else target
+
+
+def pieces(total, chunk, progress=None):
+    """Cut 0 ... total - 1 into ranges of at most `chunk`: yields LongTensors. The loop behind every method that asks many questions.
+
+    progress: a function (done, total) -> bool, called after every piece; when it returns False, the loop ends there.
+    """
+    check_chunk(chunk)
+    for start in range(0, total, chunk):
+        stop = min(start + chunk, total)
+        yield torch.arange(start, stop)
+        if progress is not None and progress(stop, total) is False:
+            return
+
+
 def in_chunks(method, images, target, chunk):
     """Apply method(images, target) to `chunk` pictures at a time and join the results along the batch."""
     check_chunk(chunk)
-    parts = [method(images[i : i + chunk], part_of(target, i, i + chunk)) for i in range(0, len(images), chunk)]
+    parts = [method(images[i : i + chunk], select(target, slice(i, i + chunk))) for i in range(0, len(images), chunk)]
     return torch.cat(parts)
