@@ -4,11 +4,15 @@ Captum's guided backpropagation and deconvolution know nn.ReLU modules only. Giv
 change and return the plain gradient. So for these two methods lite0 has a ReLU in the place of every ReLU6.
 """
 
+import copy
+
 import pytest
 import torch
 from captum import attr
 
 import vizlib as vz
+from vizlib.attribution.relevance import _propagate
+from vizlib.layers.relevance import Rule
 
 NETWORKS = ["lite0", "resnet18", "vgg11"]
 RELU_NETWORKS = ["lite0 with ReLU", "resnet18", "vgg11"]
@@ -90,3 +94,25 @@ def test_occlusion(net, images, classes, agree, patch, stride):
         images, sliding_window_shapes=(3, *sides[0]), strides=(3, *sides[1]), target=classes, baselines=0.25, perturbations_per_eval=4
     )
     agree(vz.occlusion(net, images, classes, patch=patch, stride=stride, fill=0.25), theirs[:, :1])
+
+
+@pytest.mark.parametrize("net", ["vgg11"], indirect=True)
+@pytest.mark.parametrize("gamma, bias", [(0.0, True), (0.0, False), (0.25, False)])
+def test_lrp(net, images, classes, agree, gamma, bias):
+    """In double precision: sums near zero are divided by. Gamma for the layers between ReLUs, where all inputs are positive; captum
+    leaves the bias as it is or sets it to zero, and knows no rule for inputs of both signs."""
+    from captum.attr._utils.lrp_rules import EpsilonRule, GammaRule
+
+    net, images = copy.deepcopy(net).double(), images.double()
+    model = copy.deepcopy(net.model)
+    weighted = [module for module in model.modules() if isinstance(module, (torch.nn.Conv2d, torch.nn.Linear))]
+    between = weighted[1:-1]
+    for module in weighted:
+        module.rule = EpsilonRule() if bias else GammaRule(gamma if module in between else 0, set_bias_to_zero=True)
+        module.rule.STABILITY_FACTOR = 1e-15  # theirs is 1e-9, which some sums of this untrained network are smaller than
+    theirs = attr.LRP(model).attribute(((images - net.mean) / net.std).requires_grad_(), target=classes).detach()
+
+    def choose(kind, number, inputs):
+        return Rule(gamma=gamma if 0 < number < len(weighted) - 1 else 0, bias=bias)
+
+    agree(_propagate(net, images, torch.tensor(classes), choose), theirs)

@@ -6,6 +6,7 @@ from .gradient import backward, deconvnet, gradient, gradient_times_input, guide
 from .occlusion import occluded, occlusion
 from .path import baseline_pictures, completeness_error, integrated_gradients
 from .randomize import randomize
+from .relevance import lrp, relevance_table
 from .score_cam import channel_masks, score_cam
 from .smooth import smoothgrad
 
@@ -23,10 +24,12 @@ __all__ = [
     "guided_grad_cam",
     "integrated_gradients",
     "layer_cam",
+    "lrp",
     "occluded",
     "occlusion",
     "randomize",
     "rank_correlation",
+    "relevance_table",
     "saliency",
     "score_cam",
     "smoothgrad",

@@ -1,0 +1,178 @@
+"""Layer-wise relevance propagation: by hand, as identities, and with every share accounted for."""
+
+import math
+import re
+from collections import OrderedDict
+
+import pytest
+import torch
+from torch import nn
+
+import vizlib as vz
+from vizlib.layers.relevance import Rule, shares
+
+linear = torch.nn.functional.linear
+
+
+def _hand(w, a, R, rule, b=None):
+    w, a, R = torch.tensor([w]), torch.tensor([a]), torch.tensor([R])
+    relevance, kept = shares(a, linear, w, None if b is None else torch.tensor(b), R, rule)
+    return relevance[0].tolist(), kept.tolist()
+
+
+def test_lrp_zero_by_hand():
+    """Contributions 2 * 3 = 6 and 1 * -2 = -2, sum 4: of 8 the inputs get 12 and -4."""
+    relevance, kept = _hand([3.0, -2.0], [2.0, 1.0], [8.0], Rule())
+    assert relevance == pytest.approx([12, -4]) and kept == pytest.approx([0])
+
+
+def test_a_bias_keeps_its_share():
+    """With a bias of 4 the sum is 8: of 8 the inputs get 6 and -2, the bias 4; left out of the rule, it gets nothing."""
+    relevance, kept = _hand([3.0, -2.0], [2.0, 1.0], [8.0], Rule(), [4.0])
+    assert relevance == pytest.approx([6, -2]) and kept == pytest.approx([4])
+    relevance, kept = _hand([3.0, -2.0], [2.0, 1.0], [8.0], Rule(bias=False), [4.0])
+    assert relevance == pytest.approx([12, -4]) and kept == pytest.approx([0])
+
+
+def test_epsilon_by_hand():
+    """The sum is 4, its root mean square too; with half of that added it is 6: of 9 the inputs get 9 and -3."""
+    relevance, _ = _hand([3.0, -2.0], [2.0, 1.0], [9.0], Rule(epsilon=0.5))
+    assert relevance == pytest.approx([9, -3])
+
+
+def test_gamma_by_hand():
+    """With gamma 1 the positive weight counts double: contributions 12 and -2, sum 10. Without limit: 6 alone."""
+    relevance, _ = _hand([3.0, -2.0], [2.0, 1.0], [10.0], Rule(gamma=1))
+    assert relevance == pytest.approx([12, -2])
+    relevance, _ = _hand([3.0, -2.0], [2.0, 1.0], [10.0], Rule(gamma=math.inf))
+    assert relevance == pytest.approx([10, 0])
+
+
+def test_gamma_treats_a_sum_below_zero_like_its_mirror_image():
+    up, _ = _hand([3.0, -2.0], [2.0, -1.0], [5.0], Rule(gamma=0.5))
+    down, _ = _hand([-3.0, 2.0], [2.0, -1.0], [5.0], Rule(gamma=0.5))
+    assert up == pytest.approx(down) and sum(up) == pytest.approx(5)
+
+
+def test_the_box_rule_by_hand():
+    """Pixels 0.5 and 1 in [0, 1], weights 2 and -4. Contributions above the worst case: 0.5 * 2 - 0 = 1 and 1 * -4 - 1 * -4 = 0."""
+    box = (torch.zeros(1, 1), torch.ones(1, 1))
+    relevance, _ = _hand([2.0, -4.0], [0.5, 1.0], [3.0], Rule(box=box))
+    assert relevance == pytest.approx([3, 0])
+
+
+RULES = ("zero", "epsilon", "gamma", "composite")
+
+
+@pytest.fixture
+def plain(network, redrawn):
+    """Convolutions with ReLU, max-pooling, a branch that is added, average pooling, two linear layers."""
+
+    class Net(nn.Module):
+        def __init__(self, bias):
+            super().__init__()
+            self.conv1, self.conv2 = nn.Conv2d(3, 6, 3, padding=1, bias=bias), nn.Conv2d(6, 6, 3, padding=1, groups=6, bias=bias)
+            self.relu, self.pool = nn.ReLU(), nn.MaxPool2d(2)
+            self.fc1, self.fc2 = nn.Linear(6 * 16, 7, bias=bias), nn.Linear(7, 4, bias=bias)
+
+        def forward(self, x):
+            x = self.pool(self.relu(self.conv1(x)))
+            x = nn.functional.avg_pool2d(self.relu(self.conv2(x) + x), 2)
+            return self.fc2(self.relu(self.fc1(x.flatten(1))))
+
+    return lambda bias=True, seed=0: network(redrawn(Net(bias), seed))
+
+
+def test_without_biases_lrp_zero_is_gradient_times_input(plain, pictures):
+    net, x = plain(bias=False), pictures(3)
+    relevance = vz.lrp(net, x, 1, rule="zero")
+    torch.testing.assert_close(relevance, vz.gradient_times_input(net, x, 1), rtol=1e-3, atol=1e-5)
+    with torch.no_grad():
+        torch.testing.assert_close(relevance.sum((1, 2, 3)), net(x)[:, 1], rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("name", ["plain", "lite0"])
+def test_every_share_is_accounted_for(rule, name, plain, lite0, pictures):
+    net, x = (plain(), pictures(1)) if name == "plain" else (lite0, vz.photo("goldfish", 96))
+    table = vz.relevance_table(net, x, 1, rule=rule)
+    with torch.no_grad():
+        assert table[0]["arriving"] == pytest.approx(float(net(x)[0, 1]), rel=1e-4)
+    for row in table:
+        assert row["arriving"] == pytest.approx(row["passed on"] + row["kept by its bias"] + row["lost"], rel=1e-4, abs=1e-4)
+        if rule in ("zero", "gamma"):
+            assert abs(row["lost"]) <= 0.01 * max(abs(row["arriving"]), abs(row["passed on"]), abs(row["kept by its bias"]))
+    total = float(vz.lrp(net, x, 1, rule=rule).sum())
+    assert total == pytest.approx(table[-1]["passed on"], rel=0.02, abs=1e-5)  # lite0 pads: what falls on the padding is cut off
+
+
+@pytest.mark.parametrize("rule", ["gamma", "composite"])
+def test_without_biases_all_of_the_score_reaches_the_pixels(plain, pictures, rule):
+    net, x = plain(bias=False), pictures(3)
+    relevance = vz.lrp(net, x, 2, rule=rule, epsilon=0)
+    with torch.no_grad():
+        torch.testing.assert_close(relevance.sum((1, 2, 3)), net(x)[:, 2], rtol=0.01, atol=1e-4)
+
+
+def test_in_the_composite_nothing_but_the_linear_layers_changes_a_sign(network, redrawn, pictures):
+    """With one linear layer and a class whose weights are all positive, no relevance is negative."""
+    model = redrawn(
+        nn.Sequential(
+            OrderedDict(
+                conv1=nn.Conv2d(3, 5, 3, padding=1), relu1=nn.ReLU(), conv2=nn.Conv2d(5, 6, 3, padding=1), relu2=nn.ReLU(),
+                pool=nn.AdaptiveAvgPool2d(1), flatten=nn.Flatten(), fc=nn.Linear(6, 2),
+            )
+        )
+    )  # fmt: skip
+    with torch.no_grad():
+        model.fc.weight.abs_()
+        model.fc.bias.zero_()
+    relevance = vz.lrp(network(model), pictures(2), 0)
+    assert relevance.min() >= -1e-7 and relevance.max() > 0
+
+
+@pytest.mark.parametrize("name", ["torchvision/resnet18", "torchvision/vgg11", "torchvision/googlenet", "torchvision/densenet121", "lite0"])
+@pytest.mark.parametrize("rule", RULES)
+def test_it_goes_through_the_usual_networks(name, rule):
+    net = vz.load(name) if name == "lite0" else vz.load(name, pretrained=False)
+    relevance = vz.lrp(net, vz.photo("goldfish", 96), 1, rule=rule)
+    assert relevance.shape == (1, 3, 96, 96) and torch.isfinite(relevance).all() and relevance.abs().max() > 0
+
+
+def test_another_class_gets_another_map(lite0):
+    x = vz.photo("drum_kit_and_guitar", 224)
+    maps = [vz.lrp(lite0, x, target).sum(1, keepdim=True) for target in ("drum", "acoustic guitar")]
+    assert vz.rank_correlation(*maps) < 0.8
+
+
+def test_a_unit_and_a_sum_of_logits_are_targets_too(plain, pictures):
+    net, x = plain(bias=False), pictures(2)
+    unit = vz.lrp(net, x, vz.unit("conv2", 3), rule="zero")
+    torch.testing.assert_close(unit, vz.gradient(net, x, vz.unit("conv2", 3)) * x, rtol=1e-3, atol=1e-6)
+    both = vz.lrp(net, x, lambda logits: logits[:, 0] + logits[:, 1], rule="zero")
+    one_by_one = sum(vz.lrp(net, x, k, rule="zero") for k in (0, 1))
+    torch.testing.assert_close(both, one_by_one, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["torchvision/mobilenet_v3_small", "torchvision/vit_b_16"])
+def test_a_network_with_functions_that_have_no_rule_is_refused(name, left_as_found):
+    net = vz.load(name, pretrained=False)
+    with left_as_found(net), pytest.raises(vz.VizlibError, match="There is no relevance rule for '.*LRP here goes through convolutions"):
+        vz.lrp(net, vz.photo("goldfish", 224), 1, rule="zero")
+
+
+@pytest.mark.parametrize(
+    "arguments, sentence",
+    [
+        ({"rule": "alpha"}, "rule is one of composite, zero, epsilon, gamma; this is 'alpha'"),
+        ({"gamma": -1}, "gamma and epsilon are 0 or more"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(plain, pictures, arguments, sentence):
+    with pytest.raises(vz.VizlibError, match=re.escape(sentence)):
+        vz.lrp(plain(), pictures(1), 0, **arguments)
+
+
+def test_the_network_is_left_as_it_was_found(lite0, left_as_found):
+    with left_as_found(lite0):
+        vz.lrp(lite0, vz.photo("goldfish", 96), 1)
