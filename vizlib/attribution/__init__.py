@@ -1,6 +1,7 @@
 """Which pixels mattered?  Maps from a network, pictures and a target; the first three arguments are always these."""
 
 from .cam import cam, grad_cam, guided_grad_cam, layer_cam
+from .curves import deletion, energy_inside, insertion, pointing_game
 from .evidence import rank_correlation, ssim
 from .gradient import backward, deconvnet, gradient, gradient_times_input, guided_backprop, saliency
 from .occlusion import occluded, occlusion
@@ -17,16 +18,20 @@ __all__ = [
     "channel_masks",
     "completeness_error",
     "deconvnet",
+    "deletion",
+    "energy_inside",
     "grad_cam",
     "gradient",
     "gradient_times_input",
     "guided_backprop",
     "guided_grad_cam",
+    "insertion",
     "integrated_gradients",
     "layer_cam",
     "lrp",
     "occluded",
     "occlusion",
+    "pointing_game",
     "randomize",
     "rank_correlation",
     "relevance_table",

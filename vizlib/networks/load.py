@@ -27,10 +27,10 @@ def _load_once(name):
 def load(name="lite0", *, pretrained=True, seed=0):
     """Load a network by name: a Network that takes pictures in [0, 1] and returns logits.
 
-    name: "lite0" (here after installation); a network of our own ("zfnet", "zfnet-b", "zfnet-coarse", "scenenet"), or as it was after an
-        epoch ("zfnet@3"); the path of a .safetensors file with its card beside it, as vizlib.training writes them; "torchvision/NAME" or
-        "timm/NAME" for any classifier of those libraries, whose weights are downloaded once.
-        pretrained=False gives random weights drawn from `seed`, without a network connection.
+    name: "lite0" (here after installation); a network of our own ("scenenet"), or as it was earlier in its training ("scenenet@100");
+        "torchvision/NAME" or "timm/NAME" for any classifier of those libraries, whose weights are downloaded once; or the path of a
+        .safetensors file with its card beside it, as vizlib.training writes them. vz.networks() lists what there is.
+    pretrained: False gives random weights drawn from `seed`, without a network connection.
     Raises VizlibError for an unknown name, weights that cannot be downloaded, and files that are not what they should be.
     """
     name = str(name)
@@ -46,16 +46,16 @@ def load(name="lite0", *, pretrained=True, seed=0):
         return _seeded(_from_torchvision, name, model_name, pretrained, seed)
     if library == "timm" and model_name:
         return _seeded(_from_timm, name, model_name, pretrained, seed)
-    own, _, epoch = name.partition("@")
-    epochs = stored().get(own)
-    if epoch and epochs:
-        raise VizlibError(f"Of the training of {own} these epochs are kept: {', '.join(map(str, epochs))}; {epoch!r} is not among them.")
+    own, at, _ = name.partition("@")
+    if at and stored().get(own):
+        kept = ", ".join(f"{own}@{time}" for time in stored()[own])
+        raise VizlibError(f"Of the training of {own} there are {kept}; {name!r} is not among them.")
     known = ["lite0", *stored(), "torchvision/resnet18", "torchvision/resnet50", "torchvision/vgg16", "timm/resnet18"]
     raise VizlibError(f"There is no network {name!r}. {did_you_mean(name, known)} vz.networks() lists them.")
 
 
 def _stored_files():
-    return {name + (f"@{epoch}" if epoch != "" else "") for name, epochs in stored().items() for epoch in ("", *epochs)}
+    return {file for name, times in stored().items() for file in (name, *(f"{name}@{time}" for time in times))}
 
 
 def networks():
@@ -66,10 +66,15 @@ def networks():
         rows.append({"name": name, "what": what, "weights": weights, "here": here})
 
     row("lite0", "EfficientNet-Lite0, 4.7 million weights, ImageNet-1k", "installed with the requirements", _lite0_is_here())
-    for name, epochs in stored().items():
+    for name, times in stored().items():
         row(name, load(name).card["what"], "in data/weights, trained for this course", True)
-        if epochs:
-            row(f"{name}@EPOCH", f"the same after {', '.join(map(str, epochs))} epochs", "in data/weights, 8 bits per weight", True)
+        if times:
+            row(
+                f"{name}@N",
+                f"the same earlier in its training, N = {', '.join(map(str, times))}",
+                "in data/weights, 8 bits per weight",
+                True,
+            )
     downloaded = any(Path(torch.hub.get_dir(), "checkpoints").glob("*.pth"))
     row("torchvision/NAME", "any classifier of torchvision", "downloaded when first used", downloaded)
     row("timm/NAME", "any classifier of timm", "downloaded when first used", False)

@@ -16,9 +16,9 @@ WEIGHTS = DATA / "weights"
 
 
 def stored():
-    """The names in data/weights, and the epochs kept of each: {"zfnet": [0, 1, 2], "zfnet-b": []}."""
+    """The names in data/weights, and the times in their training (epochs, or steps) that are kept: {"zfnet": [0, 1, 2], "zfnet-b": []}."""
     names = sorted(path.stem.partition("@") for path in WEIGHTS.glob("*.json"))
-    return {name: sorted(int(e) for n, at, e in names if n == name and at) for name, at, _ in names if not at}
+    return {name: sorted(int(time) for other, at, time in names if other == name and at) for name, at, _ in names if not at}
 
 
 def read_weights(path):

@@ -82,7 +82,7 @@ def dead_units(model, batches):
 def card_of_run(run):
     """What a card says of the run: when, with what, how long, and how the loss fell."""
     card = {"date": datetime.date.today().isoformat(), "torch": torch.__version__, "device": _device()}
-    return card if run is None else {**card, "minutes": round(run.seconds / 60, 1), "loss every 100 steps": run.losses}
+    return card if run is None else {**card, "minutes": round(run.seconds / 60, 1), "losses": run.losses}
 
 
 def _device():

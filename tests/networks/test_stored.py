@@ -1,0 +1,61 @@
+"""The networks that lie in data/weights: whole, described, within their size, and as good as their cards say."""
+
+import pytest
+import torch
+
+import vizlib as vz
+from vizlib.networks.stored import WEIGHTS, stored
+from vizlib.training.scenenet import test_batches as fresh
+from vizlib.training.weights import accuracy
+
+NAMES = [file for name, times in stored().items() for file in (name, *(f"{name}@{time}" for time in times))]
+
+
+def test_all_files_together_are_at_most_30_megabytes():
+    assert sum(path.stat().st_size for path in WEIGHTS.rglob("*")) <= 30e6
+
+
+def test_every_file_has_its_card_and_every_card_its_file():
+    weights, cards = ({path.stem for path in WEIGHTS.rglob(f"*.{kind}")} for kind in ("safetensors", "json"))
+    assert weights == cards and set(NAMES) <= weights
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_network_loads_and_says_how_it_was_made(name):
+    net = vz.load(name)
+    assert net is vz.load(name) and net.name == name
+    for entry in ("what", "data", "command", "recipe", "date", "sha256"):
+        assert net.card[entry], entry
+    assert "command" in repr(net.card) and "<table>" in net.card._repr_html_()
+    with torch.no_grad():
+        assert torch.isfinite(net(torch.full((1, 3, net.input_size, net.input_size), 0.3))).all()
+
+
+def test_they_are_listed():
+    table = vz.networks()
+    assert set(stored()) <= set(table["name"]) and table.where(name="scenenet")[0]["here"] is True
+    assert "N = 0, 100, 300" in table.where(name="scenenet@N")[0]["what"]
+
+
+def test_a_time_that_was_not_kept_is_refused_with_those_that_were():
+    with pytest.raises(vz.VizlibError, match="there are scenenet@0, scenenet@100, scenenet@300; 'scenenet@7' is not among them"):
+        vz.load("scenenet@7")
+
+
+def test_random_weights_of_ours_are_made_by_randomize():
+    with pytest.raises(vz.VizlibError, match=r"vz.randomize\(vz.load\('scenenet'\)\)"):
+        vz.load("scenenet", pretrained=False)
+
+
+@pytest.mark.parametrize("what, options", [("fresh collages", {}), ("backgrounds alone", {"show": "background"})])
+def test_scenenet_knows_scenes_by_their_objects_alone(what, options):
+    """On collages from other seeds than those of its card."""
+    net = vz.load("scenenet")
+    (top1,) = accuracy(net.model, fresh(300, seed=7_000_000, **options), top=(1,))
+    assert abs(top1 - net.card["top-1"][what]) < 0.06
+    assert top1 >= 0.95 if what == "fresh collages" else top1 < 0.30
+    assert net.card["top-1"]["objects alone"] > 0.95
+
+
+def test_scenenet_was_at_chance_before_its_training():
+    assert vz.load("scenenet@0").card["top-1"]["fresh collages"] < 0.2 < vz.load("scenenet@100").card["top-1"]["fresh collages"]
