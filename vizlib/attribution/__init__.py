@@ -3,7 +3,7 @@
 from .cam import cam, grad_cam, guided_grad_cam, layer_cam
 from .curves import deletion, energy_inside, insertion, pointing_game
 from .evidence import rank_correlation, ssim
-from .gradient import backward, deconvnet, gradient, gradient_times_input, guided_backprop, saliency
+from .gradient import backward, deconvnet, gradient, gradient_times_input, guided_backprop, saliency, slopes
 from .occlusion import occluded, occlusion
 from .path import baseline_pictures, completeness_error, integrated_gradients
 from .randomize import randomize
@@ -37,6 +37,7 @@ __all__ = [
     "relevance_table",
     "saliency",
     "score_cam",
+    "slopes",
     "smoothgrad",
     "ssim",
 ]
