@@ -23,6 +23,7 @@ from .attribution import (
     occluded,
     occlusion,
     pointing_game,
+    project,
     randomize,
     rank_correlation,
     relevance_table,

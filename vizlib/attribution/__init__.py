@@ -6,6 +6,7 @@ from .evidence import rank_correlation, ssim
 from .gradient import backward, deconvnet, gradient, gradient_times_input, guided_backprop, saliency, slopes
 from .occlusion import occluded, occlusion
 from .path import baseline_pictures, completeness_error, integrated_gradients
+from .projection import project
 from .randomize import randomize
 from .relevance import lrp, relevance_table
 from .score_cam import channel_masks, score_cam
@@ -32,6 +33,7 @@ __all__ = [
     "occluded",
     "occlusion",
     "pointing_game",
+    "project",
     "randomize",
     "rank_correlation",
     "relevance_table",
