@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from vizlib.table import Table
+from vizlib.table import Card, Table
 
 
 @pytest.fixture
@@ -69,3 +69,11 @@ def test_rows_can_be_appended(birds):
 def test_a_table_is_a_list_of_plain_rows(birds):
     assert isinstance(birds, list) and all(type(row) is dict for row in birds)
     assert sorted(birds, key=lambda row: -row["count"])[0]["kind"] == "machine"
+
+
+def test_a_card_shows_its_entries_and_cuts_long_lists_short():
+    card = Card({"what": "a net", "losses": [1.5, 0.25, 3, 4, 5, 6, 7], "recipe": {"batch": 8, "crops": [[1, 48]]}, "done": True})
+    lines = repr(card).splitlines()
+    assert lines[0].startswith("card") and "1.5, 0.25, 3, 4, 5, 6, ... (7 in all)" in lines[2]
+    assert "batch 8, crops 1, 48" in lines[3] and lines[4].endswith("yes")
+    assert card["losses"][-1] == 7 and "<td>a net</td>" in card._repr_html_()
