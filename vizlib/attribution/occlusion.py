@@ -3,6 +3,7 @@
 import torch
 
 from ..errors import VizlibError
+from ..images.check import check_images
 from ..layers.local import LocalChange, output_of
 from ..layers.target import check_chunk, pieces, select, settle, unit
 
@@ -42,7 +43,7 @@ def occluded(net, images, *, layer="logits", patch=32, stride=8, fill=None, chun
     For questions that one score does not answer: which label wins behind each patch, how strong is a feature map, which signs change?
     Arguments and errors as in `occlusion`.
     """
-    images, _ = settle(net, images, None)
+    images = check_images(images)
     boxes, grid = patches(images, patch, stride)
     result = None
     for i, b, outputs in answers(net, images, boxes, layer, fill, chunk, progress):

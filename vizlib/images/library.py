@@ -86,6 +86,13 @@ def cutout(name):
     return pixels[:, :3].contiguous(), pixels[:, 3:].contiguous()
 
 
+def sized_cutout(name, size):
+    """A cut-out resized to (height, width): colours times opacity (1, 3, H, W), so that colours behind transparent pixels do not bleed in,
+    and opacity (1, 1, H, W)."""
+    colour, alpha = cutout(name)
+    return resize(colour * alpha, size), resize(alpha, size)
+
+
 def paste(image, name, centre, height):
     """Put the cut-out `name` on a picture and say exactly which pixels it covers.
 
@@ -93,12 +100,11 @@ def paste(image, name, centre, height):
     Returns the new picture (1, 3, H, W) and the object's mask (1, 1, H, W), 1 where the cut-out hides the picture.
     """
     image = check_images(image)
-    colour, alpha = cutout(name)
+    own = cutout(name)[1].shape
     rows, columns = image.shape[-2:]
     h = max(1, round(height * rows))
-    w = max(1, round(h * colour.shape[-1] / colour.shape[-2]))
-    # resize with premultiplied alpha: colours behind transparent pixels must not bleed in
-    weighted, alpha = resize(colour * alpha, (h, w)), resize(alpha, (h, w))
+    w = max(1, round(h * own[-1] / own[-2]))
+    weighted, alpha = sized_cutout(name, (h, w))
     top, left = round(centre[0] * rows - h / 2), round(centre[1] * columns - w / 2)
     y, x = slice(max(top, 0), min(top + h, rows)), slice(max(left, 0), min(left + w, columns))
     if y.start >= y.stop or x.start >= x.stop:

@@ -13,8 +13,7 @@ from scipy.ndimage import gaussian_filter
 
 from ..errors import VizlibError, did_you_mean
 from ..table import Table
-from .convert import resize
-from .library import DATA, background, backgrounds, cutout
+from .library import DATA, background, backgrounds, cutout, sized_cutout
 
 FEWEST, MOST = 3, 7  # objects in a scene
 LONGEST = (0.4, 0.75)  # an object's longest side as a share of the picture's, where there are three; smaller where there are more
@@ -129,10 +128,9 @@ def _paint(image, owner, k, sprite, flip, light, centre):
 @functools.lru_cache(4096)
 def _sprite(name, side):
     """A cut-out with its longest side at `side` pixels: (h, w, 5), colour times opacity, opacity, and how much light its shadow leaves."""
-    colour, alpha = cutout(name)
-    scale = side / max(alpha.shape[-2:])
-    to = [max(1, round(n * scale)) for n in alpha.shape[-2:]]
-    weighted, alpha = resize(colour * alpha, to)[0].numpy(), resize(alpha, to)[0, 0].numpy()
+    own = cutout(name)[1].shape[-2:]
+    weighted, alpha = sized_cutout(name, [max(1, round(n * side / max(own))) for n in own])
+    weighted, alpha = weighted[0].numpy(), alpha[0, 0].numpy()
     margin = max(2, round(3 * OFFSET * side))
     alpha = np.pad(alpha, margin)
     weighted = np.pad(weighted, ((0, 0), (margin, margin), (margin, margin)))
