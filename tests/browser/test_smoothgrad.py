@@ -21,6 +21,6 @@ def test_baselines_methods_and_stop(run_notebook, hand):
     passes = panel.box.get_by_role("slider").first
     for _ in range(12):
         passes.press("ArrowRight")
-    expect(panel.bar).to_be_visible(timeout=60_000)
+    expect(panel.status).to_have_text(re.compile(r"Working: step \d+ of 64"), timeout=60_000)
     panel.stop.click()
     expect(panel.status).to_have_text(re.compile(r".*Stopped after \d+ of 64 steps\."), timeout=30_000)

@@ -264,6 +264,19 @@ def test_stop_ends_the_run_and_keeps_the_picture_so_far(slow_panel, slow):
     assert slow_panel._button.disabled
 
 
+def test_stop_before_the_first_step_says_so_and_leaves_the_picture(slow_panel, slow):
+    slow_panel.controls["slow"].value = True
+    assert slow.arrived.wait(30)
+    slow_panel.controls["level"].value = 0.8  # waits in the background for the end of the slow run ...
+    slow_panel.stop()  # ... and is stopped there
+    slow.go_on.set()
+    slow_panel.wait()
+    assert slow_panel.status.startswith("Stopped before the first step")
+    assert level_of(slow_panel) == pytest.approx(0.2, abs=0.02) and (0.8, True) not in slow.calls
+    slow_panel.set(slow=False)
+    assert level_of(slow_panel) == pytest.approx(0.8, abs=0.02)
+
+
 def test_a_stopped_picture_is_not_kept_for_the_next_time(slow_panel, slow):
     slow_panel.controls["slow"].value = True
     assert slow.arrived.wait(30)

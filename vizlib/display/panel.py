@@ -93,7 +93,9 @@ class Panel(widgets.VBox):
 
     def _in_background(self, run):
         run.wait_for_the_one_before()
-        if run.stopped.is_set():  # a later change has overtaken this one
+        if run.stopped.is_set():
+            if run is self._run:  # not overtaken by a later change, but stopped while it waited for the one before
+                self._say("Stopped before the first step; the picture is that of the settings before.")
             return
         try:
             self._compute(run)
