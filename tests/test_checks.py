@@ -1,5 +1,7 @@
 """The checks of the exercises: a line for every kind of answer, and never a traceback."""
 
+import math
+
 import pytest
 import torch
 
@@ -10,6 +12,13 @@ RIGHT = {
     checks.least_sure: lambda net, names: min(names, key=lambda n: net.predict(vz.photo(n, 224), 1)[0]["probability"]),
     checks.grey: lambda x: x.mean(1, keepdim=True).expand_as(x),
     checks.change_its_mind: lambda: ("binoculars", (0.72, 0.5), 0.5),
+    checks.receptive_field_of_chain: lambda layers: (
+        1 + sum((k - 1) * math.prod(s for _, s in layers[:i]) for i, (k, _) in enumerate(layers))
+    ),
+    checks.active_share: lambda maps: torch.cat([m.flatten(2) > 0 for m in maps], 2).float().mean((0, 2)),
+    checks.top_places: lambda maps, k, top: [
+        (i, *divmod(int(maps[i][0, k].argmax()), maps[i].shape[3])) for i in sorted(range(len(maps)), key=lambda i: -maps[i][0, k].max())
+    ][:top],
     checks.darkening_map: lambda net, x, k: vz.saliency(net, x, k, part="negative"),
     checks.fourth_rule: lambda g, gate: gate(g).clamp(max=0),
     checks.weighted_sum: lambda A, g: (g.mean((2, 3), keepdim=True) * A).sum(1, keepdim=True).clamp(min=0),
@@ -52,6 +61,13 @@ def test_the_stub_is_not_attempted_and_broken_code_is_named(check, capsys):
         (checks.change_its_mind, lambda: "binoculars", "return three things"),
         (checks.change_its_mind, lambda: ("crow", (0.5, 0.5), 0.5), "no cut-out with an ImageNet label"),
         (checks.change_its_mind, lambda: ("lemon", (0.05, 0.05), 0.05), "Try another cut-out, place or size"),
+        (checks.receptive_field_of_chain, lambda layers: sum(k for k, _ in layers), "for [(3, 1), (3, 1)] your answer is 6"),
+        (checks.receptive_field_of_chain, lambda layers: 1 + 2 * len(layers), "How many pixels apart"),
+        (checks.active_share, lambda maps: torch.stack([(m > 0).float().mean((0, 2, 3)) for m in maps]).mean(0), "three times as much"),
+        (checks.active_share, lambda maps: torch.cat([m.flatten(2) >= 0 for m in maps], 2).float().mean((0, 2)), "off by up to"),
+        (checks.top_places, lambda maps, k, top: [(1, 2, 1), (1, 0, 3)], "each picture may come up once only"),
+        (checks.top_places, lambda maps, k, top: [(2, 0, 1), (1, 2, 1)], "the strongest comes first"),
+        (checks.top_places, lambda maps, k, top: [(1, 1, 3), (2, 0, 1)], "not where they are highest"),
         (checks.darkening_map, lambda net, x, k: vz.saliency(net, x, k, part="positive"), "where *more* light would help"),
         (checks.darkening_map, lambda net, x, k: vz.saliency(net, x, k, part="negative")[:, 0], "keepdim=True keeps it"),
         (checks.darkening_map, lambda net, x, k: vz.gradient(net, x, k).max(1, keepdim=True), ".amax(dim) only the values"),

@@ -32,7 +32,21 @@ from .attribution import (
     smoothgrad,
     ssim,
 )
-from .display import Panel, center, choose_label, choose_layer, choose_photo, figure, overlay, panel, picture, show
+from .display import (
+    Panel,
+    center,
+    choose_label,
+    choose_layer,
+    choose_photo,
+    draw_anatomy,
+    figure,
+    mosaic,
+    overlay,
+    panel,
+    picture,
+    show,
+    thumbnails,
+)
 from .errors import VizlibError
 from .images import (
     background,
@@ -49,9 +63,11 @@ from .images import (
     scene,
     scenes,
     to_pil,
+    whole_photos,
 )
 from .layers import receptive_field, record, unit
-from .networks import Network, load, networks
+from .networks import Network, anatomy, load, networks
+from .representation import embed, neighbour_agreement, neighbours, strongest
 from .table import Table
 
 __version__ = "0.1.0"

@@ -73,6 +73,24 @@ def photo(name, size=None):
     return open_image(_path("photo", name), size)
 
 
+def whole_photos(side=256, multiple=32):
+    """All photographs of the library, uncut: a list of (1, 3, H, W), in the order of `photos`, with `side` pixels on the short side.
+
+    Of both sides a few pixels are cut to leave a `multiple`, so that strided layers step through them as through the pictures of their
+    training. For questions to convolutional layers, which run over pictures of any size.
+    """
+    pictures = []
+    for row in photos():
+        image = photo(row["name"])
+        scale = side / min(image.shape[-2:])
+        height, width = (max(multiple, int(n * scale + 0.5) // multiple * multiple) for n in image.shape[-2:])
+        covering = max(height / image.shape[-2], width / image.shape[-1])
+        image = resize(image, [max(m, round(n * covering)) for m, n in zip((height, width), image.shape[-2:], strict=True)])
+        top, left = (image.shape[-2] - height) // 2, (image.shape[-1] - width) // 2
+        pictures.append(image[..., top : top + height, left : left + width].contiguous())
+    return pictures
+
+
 def background(name, size=None):
     """A background of the library as (1, 3, H, W) in [0, 1]; with `size`, resized to a square of that many pixels."""
     image = open_image(_path("background", name))
