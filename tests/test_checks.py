@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 import vizlib as vz
 from vizlib import checks
@@ -19,11 +20,35 @@ RIGHT = {
     checks.top_places: lambda maps, k, top: [
         (i, *divmod(int(maps[i][0, k].argmax()), maps[i].shape[3])) for i in sorted(range(len(maps)), key=lambda i: -maps[i][0, k].max())
     ][:top],
+    checks.one_block_down: lambda R, s, w: F.conv_transpose2d(F.max_unpool2d(R.clamp(min=0), s, 2), w, padding=w.shape[-1] // 2),
     checks.darkening_map: lambda net, x, k: vz.saliency(net, x, k, part="negative"),
     checks.fourth_rule: lambda g, gate: gate(g).clamp(max=0),
     checks.weighted_sum: lambda A, g: (g.mean((2, 3), keepdim=True) * A).sum(1, keepdim=True).clamp(min=0),
     checks.energy_in_mask: lambda m, masks: (m.clamp(min=0) * masks).sum((1, 2, 3)) / m.clamp(min=0).sum((1, 2, 3)),
 }
+
+
+def projected(w1, w2, picture, other):
+    """The activation of `picture` with the switches of `other`, as the slope of the two blocks applied to `other`, ReLUs passing what is
+    positive on the way back."""
+    switches = []
+    for x in (picture, other):
+        p1, s1 = F.max_pool2d(F.conv2d(x, w1, padding=w1.shape[-1] // 2).relu(), 2, return_indices=True)
+        p2, s2 = F.max_pool2d(F.conv2d(p1, w2, padding=w2.shape[-1] // 2).relu(), 2, return_indices=True)
+        switches.append((p2, s2, s1))
+    signal = switches[0][0]
+    for s, w in zip(switches[1][1:], (w2, w1), strict=True):
+        signal = RIGHT[checks.one_block_down](signal, s, w)
+    return signal
+
+
+def adjoint_error(forward, backward, x_shape, y_shape):
+    x, y = torch.ones(x_shape, dtype=torch.double), torch.eye(*y_shape, dtype=torch.double)
+    left, right = (forward(x) * y).sum(), (x * backward(y)).sum()
+    return float((left - right).abs() / left.abs())
+
+
+RIGHT |= {checks.project_with_switches_of: projected, checks.adjoint_error: adjoint_error}
 
 
 def not_attempted(*args):
@@ -68,6 +93,13 @@ def test_the_stub_is_not_attempted_and_broken_code_is_named(check, capsys):
         (checks.top_places, lambda maps, k, top: [(1, 2, 1), (1, 0, 3)], "each picture may come up once only"),
         (checks.top_places, lambda maps, k, top: [(2, 0, 1), (1, 2, 1)], "the strongest comes first"),
         (checks.top_places, lambda maps, k, top: [(1, 1, 3), (2, 0, 1)], "not where they are highest"),
+        (checks.one_block_down, lambda R, s, w: F.conv_transpose2d(F.max_unpool2d(R, s, 2), w, padding=2), "the ReLU is missing"),
+        (checks.one_block_down, lambda R, s, w: F.conv_transpose2d(F.max_unpool2d(R.relu(), s, 2), w), "should have the shape"),
+        (checks.adjoint_error, lambda f, b, xs, ys: 0.0, "you find an error of only 0"),
+        (checks.adjoint_error, lambda f, b, xs, ys: 1.0, "but for rounding; you find 1"),
+        (checks.adjoint_error, lambda f, b, xs, ys: torch.tensor(0), "the answer is a float"),
+        (checks.project_with_switches_of, lambda w1, w2, x, other: projected(w1, w2, x, x), "the picture with its own switches"),
+        (checks.project_with_switches_of, lambda w1, w2, x, other: projected(w1, w2, other, other), "the other picture with its own"),
         (checks.darkening_map, lambda net, x, k: vz.saliency(net, x, k, part="positive"), "where *more* light would help"),
         (checks.darkening_map, lambda net, x, k: vz.saliency(net, x, k, part="negative")[:, 0], "keepdim=True keeps it"),
         (checks.darkening_map, lambda net, x, k: vz.gradient(net, x, k).max(1, keepdim=True), ".amax(dim) only the values"),

@@ -67,7 +67,7 @@ from .images import (
 )
 from .layers import receptive_field, record, unit
 from .networks import Network, anatomy, load, networks
-from .representation import embed, neighbour_agreement, neighbours, strongest
+from .representation import autoencoder, decode, decoder, embed, neighbour_agreement, neighbours, strongest
 from .table import Table
 
 __version__ = "0.1.0"

@@ -91,6 +91,14 @@ def test_when_progress_says_no_the_rest_counts_as_no_fall(tiny, pictures):
     assert calls == [(5, 16), (10, 16)] and (maps.flatten()[10:] == 0).all() and (maps.flatten()[:10] != 0).any()
 
 
+def test_occluded_gives_what_the_whole_picture_gives_where_progress_said_no(tiny, pictures):
+    net, x = tiny(), pictures(2)
+    seen = vz.occluded(net, x, patch=8, stride=8, fill=0, chunk=3, progress=lambda done, total: done < 6)
+    with torch.no_grad():
+        torch.testing.assert_close(seen.view(8, 5)[6:], net(x)[1:].expand(2, 5))
+        assert (seen.view(8, 5)[:6] - net(x).repeat_interleave(4, 0)[:6]).abs().amax(1).min() > 0
+
+
 @pytest.mark.parametrize(
     "arguments, sentence",
     [

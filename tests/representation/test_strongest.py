@@ -46,6 +46,15 @@ def test_the_field_of_a_deep_unit_holds_what_excited_it():
     assert torch.allclose(vz.record(net, elsewhere, "relu3")["relu3"][0, k, y, x], found.values[k, 0], rtol=1e-4)
 
 
+def test_the_same_places_of_other_maps(colour_averages, spots):
+    found = vz.strongest(colour_averages, spots, "relu", top=2)
+    maps = [torch.arange(64.0).view(1, 8, 8), torch.arange(48.0).view(1, 4, 12)]
+    cut = found.patches(0, side=3, of=maps)
+    assert cut.shape == (2, 1, 3, 3)
+    assert cut[0, 0].tolist() == [[40, 41, 42], [48, 49, 50], [56, 57, 58]]  # around row 6, column 1
+    assert cut[1, 0].tolist() == [[34, 35, 0], [46, 47, 0], [0, 0, 0]]  # around row 3, column 11: a corner
+
+
 def test_the_grey_of_the_network_lies_beyond_the_border(lite0):
     found = vz.strongest(lite0, [vz.photo("goldfish", 64)], "stem", top=1)
     patch = found.patches(0, side=150)

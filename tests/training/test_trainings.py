@@ -1,5 +1,6 @@
 """Whole trainings, very short ones: they learn, resume, write what vz.load reads, and the command line says what is wrong."""
 
+import copy
 import json
 import os
 import subprocess
@@ -78,20 +79,39 @@ def test_a_crop_is_a_part_of_its_picture_and_half_are_flipped():
     assert whole.shape == ramp.shape and len(np.unique(whole[:, 32, 32, 0])) > 5  # shifted by different amounts
 
 
-def test_decoders_beat_the_mean_picture_and_are_written_one_by_one(trained, packed, tmp_path):
+def test_decoders_beat_the_mean_picture_and_are_written_one_by_one(trained, packed, tmp_path, monkeypatch):
     net = vz.load(trained[0])
     train_decoders("decoders", packed, tmp_path, load=lambda name: net, recipe=DecoderRecipe(epochs=3, batch=20), tell=lambda line: None)
     cards = {path.stem: json.loads(path.read_text()) for path in tmp_path.glob("*.json")}
     assert set(cards) == {"zfnet-pool1", "zfnet-relu3", "zfnet-pool5", "zfnet-logits"}
     assert cards["zfnet-pool1"]["pixel error"] < 0.65
     assert all(card["layer"] == name.removeprefix("zfnet-") for name, card in cards.items())
+    monkeypatch.setattr("vizlib.representation.decoding.FOLDER", tmp_path)
+    images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    for card in cards.values():
+        decoded = vz.decode(net, images, layer=card["layer"])
+        assert decoded.shape == images.shape and decoded.min() >= 0 and decoded.max() <= 1
+        codes = vz.record(net, images, card["layer"])[card["layer"]]
+        assert torch.equal(vz.decoder(net, card["layer"])(codes).clamp(0, 1), decoded)
+        assert vz.decoder(net, card["layer"]).card["pixel error"] == card["pixel error"]
+    with pytest.raises(vz.VizlibError, match="64 x 64 pixels; these have"):
+        vz.decode(net, torch.rand(1, 3, 32, 32), layer="pool5")
+    with pytest.raises(vz.VizlibError, match="no decoder 'zfnet-relu1'.* there are zfnet-logits, zfnet-pool1, zfnet-pool5, zfnet-relu3"):
+        vz.decode(net, images, layer="relu1")
+    other = copy.copy(net)
+    other.card = {**net.card, "sha256": "0"}
+    with pytest.raises(vz.VizlibError, match="trained for other weights of zfnet"):
+        vz.decode(other, images, layer="pool5")
 
 
-def test_controls_are_an_untrained_network_and_an_autoencoder(trained, packed, tmp_path):
+def test_controls_are_an_untrained_network_and_an_autoencoder(trained, packed, tmp_path, monkeypatch):
     early = vz.load(trained[0].with_name("zfnet@0.safetensors"))
     recipe = DecoderRecipe(epochs=1, batch=20)
     train_decoders("decoder-controls", packed, tmp_path, load=lambda name: early, recipe=recipe, tell=lambda line: None)
     assert {path.stem for path in tmp_path.glob("*.safetensors")} == {"zfnet@0-pool5", "autoencoder"}
+    monkeypatch.setattr("vizlib.representation.decoding.FOLDER", tmp_path)
+    images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    assert vz.decode(early, images, layer="pool5").shape == vz.autoencoder()(images).shape == images.shape
 
 
 def test_the_pixel_error_of_the_mean_picture_is_seven_tenths():

@@ -24,7 +24,7 @@ def occlusion(net, images, target=None, *, patch=32, stride=8, fill=None, upsamp
     check_chunk(chunk)
     boxes, grid = patches(images, patch, stride)
     layer = target.layer if isinstance(target, unit) else "logits"
-    whole = _score(target, torch.cat([output_of(net, layer, lambda x=x: net(x)) for x in images.split(chunk)]))
+    whole = _score(target, _uncovered(net, images, layer, chunk))
     drop = torch.zeros(len(images), len(boxes))
     for i, b, outputs in answers(net, images, boxes, layer, fill, chunk, progress):
         drop[i, b] = whole[i] - _score(select(target, i), outputs)
@@ -41,15 +41,14 @@ def occluded(net, images, *, layer="logits", patch=32, stride=8, fill=None, chun
     """What `layer` says at every position of the patch: (N, h, w, K), each channel's mean over its grid, logits as they are.
 
     For questions that one score does not answer: which label wins behind each patch, how strong is a feature map, which signs change?
-    Arguments and errors as in `occlusion`.
+    Arguments and errors as in `occlusion`; patches not yet tried when progress returns False give what the whole picture gives.
     """
     images = check_images(images)
+    check_chunk(chunk)
     boxes, grid = patches(images, patch, stride)
-    result = None
+    result = _means(_uncovered(net, images, layer, chunk))[:, None].repeat(1, len(boxes), 1)
     for i, b, outputs in answers(net, images, boxes, layer, fill, chunk, progress):
-        means = outputs.flatten(2).mean(2) if outputs.dim() > 2 else outputs
-        result = torch.zeros(len(images), len(boxes), means.shape[1]) if result is None else result
-        result[i, b] = means
+        result[i, b] = _means(outputs)
     return result.view(len(images), *grid, -1)
 
 
@@ -80,6 +79,16 @@ def _pair(value, name):
     if len(pair) != 2 or not all(isinstance(v, int) and not isinstance(v, bool) and v > 0 for v in pair):
         raise VizlibError(f"{name} is a number of pixels or (rows, columns); this is {value!r}.")
     return pair
+
+
+def _uncovered(net, images, layer, chunk):
+    """What `layer` says of the pictures as they are."""
+    return torch.cat([output_of(net, layer, lambda x=x: net(x)) for x in images.split(chunk)])
+
+
+def _means(outputs):
+    """(N, K): of maps their means over the grid."""
+    return outputs.flatten(2).mean(2) if outputs.dim() > 2 else outputs
 
 
 def _score(target, outputs):

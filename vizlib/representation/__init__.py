@@ -1,7 +1,18 @@
 """What does the code keep?  Units and the patches they answer to, codes as points, pictures read back from codes."""
 
-from .decoder import Decoder
+from .decoding import Autoencoder, Decoder, autoencoder, decode, decoder
 from .embedding import embed, neighbour_agreement, neighbours
 from .strongest import Strongest, strongest
 
-__all__ = ["Decoder", "Strongest", "embed", "neighbour_agreement", "neighbours", "strongest"]
+__all__ = [
+    "Autoencoder",
+    "Decoder",
+    "Strongest",
+    "autoencoder",
+    "decode",
+    "decoder",
+    "embed",
+    "neighbour_agreement",
+    "neighbours",
+    "strongest",
+]

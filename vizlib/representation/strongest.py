@@ -25,28 +25,30 @@ class Strongest:
     field: object
     grey: torch.Tensor
 
-    def patches(self, channel, side=None):
+    def patches(self, channel, side=None, of=None):
         """The patches that made this channel answer, (top, 3, s, s): its receptive field, or `side` pixels around the field's centre.
 
-        What lies outside of the picture is the colour that the network sees as zero.
+        What lies outside of the picture is the colour that the network sees as zero. of: maps of these pictures (C, H, W), strongest
+        first, to cut the same places out of; outside they are 0.
         """
         if not 0 <= channel < len(self.values):
             raise VizlibError(f"Layer {self.layer!r} has the channels 0 to {len(self.values) - 1}; {channel} is not among them.")
-        sides = [min(r, max(x.shape[-2:] for x in self.images)[0]) if side is None else side for r in self.field.size]
-        return torch.cat([self._cut(channel, i, sides) for i in range(self.values.shape[1])])
+        longest = max(max(x.shape[-2:]) for x in self.images)
+        sides = [int(min(size, longest) if side is None else side) for size in self.field.size]
+        if of is None:
+            pictures, fill = [self.images[i] for i in self.picture[channel].tolist()], self.grey
+        else:
+            pictures, fill = [x[None] for x in of], torch.zeros(1)
+        return torch.cat([self._cut(x, self.at[channel, i].tolist(), sides, fill) for i, x in enumerate(pictures)])
 
-    def _cut(self, channel, i, sides):
-        image = self.images[int(self.picture[channel, i])]
-        sides = [int(s) for s in sides]
+    def _cut(self, image, at, sides, fill):
         first = [
             round(start + place * stride + (size - side) / 2)
-            for start, place, stride, size, side in zip(
-                self.field.start, self.at[channel, i].tolist(), self.field.stride, self.field.size, sides, strict=True
-            )
+            for start, place, stride, size, side in zip(self.field.start, at, self.field.stride, self.field.size, sides, strict=True)
         ]
         before = [max(0, -f) for f in first]
         after = [max(0, f + s - n) for f, s, n in zip(first, sides, image.shape[-2:], strict=True)]
-        padded = F.pad(image - self.grey, (before[1], after[1], before[0], after[0])) + self.grey
+        padded = F.pad(image - fill, (before[1], after[1], before[0], after[0])) + fill
         rows, columns = (slice(f + b, f + b + s) for f, b, s in zip(first, before, sides, strict=True))
         return padded[..., rows, columns]
 

@@ -1,6 +1,5 @@
 """Training decoders for the codes of zfnet, and two controls: a decoder of untrained codes, and codes that were made to be decoded."""
 
-from collections import OrderedDict
 from dataclasses import asdict, dataclass
 
 import torch
@@ -8,8 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..layers import record
-from ..networks.architectures import PLAIN, PlainNet
-from ..representation.decoder import Decoder
+from ..representation.decoding import Autoencoder, Decoder
 from .batches import Batches
 from .classifier import Recipe
 from .fit import fit
@@ -29,19 +27,6 @@ class DecoderRecipe:
     seed: int = 0
 
 
-class Autoencoder(nn.Module):
-    """zfnet's layers up to pool5, free to learn whatever code serves best, and a decoder: pictures (N, 3, 64, 64) -> the same."""
-
-    def __init__(self):
-        super().__init__()
-        layers = list(PlainNet(PLAIN["zfnet"], 1, norm=True).named_children())
-        self.encoder = nn.Sequential(OrderedDict(layers[: [name for name, _ in layers].index("pool5") + 1]))
-        self.decoder = Decoder((256, 4, 4))
-
-    def forward(self, images):
-        return self.decoder(self.encoder((images - 0.5) / 0.25))
-
-
 class Inverters(nn.Module):
     """Decoders for layers of networks that stay as they are, and an autoencoder if asked for: pictures -> (decoders, N, 3, 64, 64).
 
@@ -53,7 +38,7 @@ class Inverters(nn.Module):
         self.codes = codes  # a plain dict: the networks are no part of what is trained or saved
         # a module's name may hold no dot
         self.decoders = nn.ModuleDict({name: Decoder(net.layer(layer).shape) for name, (net, layer) in codes.items()})
-        self.autoencoder = Autoencoder() if autoencoder else None
+        self.autoencoder = Autoencoder(norm=True) if autoencoder else None
 
     def encode(self, images):
         """{name: codes}, with one forward pass per network."""
