@@ -104,6 +104,8 @@ def test_every_share_is_accounted_for(rule, name, plain, lite0, pictures):
             assert abs(row["lost"]) <= 0.01 * max(abs(row["arriving"]), abs(row["passed on"]), abs(row["kept by its bias"]))
     total = float(vz.lrp(net, x, 1, rule=rule).sum())
     assert total == pytest.approx(table[-1]["passed on"], rel=0.02, abs=1e-5)  # lite0 pads: what falls on the padding is cut off
+    elsewhere = sum(table["kept by its bias"]) + sum(table["lost"])  # through sums of branches too nothing comes in and nothing goes
+    assert table[0]["arriving"] == pytest.approx(total + elsewhere, rel=0.01, abs=0.01)
 
 
 @pytest.mark.parametrize("rule", ["gamma", "composite"])
@@ -152,6 +154,19 @@ def test_a_unit_and_a_sum_of_logits_are_targets_too(plain, pictures):
     both = vz.lrp(net, x, lambda logits: logits[:, 0] + logits[:, 1], rule="zero")
     one_by_one = sum(vz.lrp(net, x, k, rule="zero") for k in (0, 1))
     torch.testing.assert_close(both, one_by_one, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_the_difference_of_two_logits_has_the_difference_of_their_maps(rule, plain, pictures):
+    net, x = plain(), pictures(2)
+    first, second = (vz.lrp(net, x, k, rule=rule) for k in (2, 0))
+    contrast = vz.lrp(net, x, lambda logits: logits[:, 2] - logits[:, 0], rule=rule)
+    torch.testing.assert_close(contrast, first - second, rtol=1e-3, atol=1e-5)
+
+
+def test_a_score_without_slope_is_refused(plain, pictures):
+    with pytest.raises(vz.VizlibError, match="This score has no slope"):
+        vz.lrp(plain(), pictures(1), lambda logits: logits.argmax(1).float())
 
 
 @pytest.mark.parametrize("name", ["torchvision/mobilenet_v3_small", "torchvision/vit_b_16"])

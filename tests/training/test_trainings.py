@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -56,6 +57,26 @@ def test_a_stopped_classifier_ends_where_an_unbroken_one_does(trained, packed, t
     monkeypatch.setattr(Batches, "__call__", call)
     path = train_classifier("zfnet", packed, tmp_path, recipe=SHORT, tell=lambda line: None)
     assert path.read_bytes() == trained[0].read_bytes()
+
+
+def test_a_second_part_goes_on_from_the_first_with_other_batches(trained, packed, tmp_path):
+    for name in ("zfnet.checkpoint", "zfnet.safetensors"):
+        (tmp_path / name).write_bytes(trained[0].with_name(name).read_bytes())
+    seeds, call = set(), Batches.pixels
+
+    def note(self, step):
+        seeds.add(self.recipe.seed)
+        return call(self, step)
+
+    second = replace(SHORT, crops=((1, 64),), keep=())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Batches, "pixels", note)
+        path = train_classifier("zfnet", packed, tmp_path, recipe=SHORT, second=second, tell=lambda line: None)
+    card = json.loads(path.with_suffix(".json").read_text())
+    assert seeds == {SHORT.seed + 100}  # the first part was done, and is not done again
+    assert card["epoch"] == 5 and card["then"]["crops"] == [[1, 64]] and card["recipe"]["crops"] != card["then"]["crops"]
+    assert path.read_bytes() != trained[0].read_bytes()
+    assert vz.load(trained[0]).card["then"] is None
 
 
 def test_another_architecture_does_not_go_on_from_this_checkpoint(trained, packed):

@@ -7,7 +7,7 @@ import torch
 
 from ..errors import VizlibError
 from ..layers.relevance import Rule, relevance_rules
-from ..layers.target import in_chunks, prepare, scores
+from ..layers.target import in_chunks, prepare, scores, slope, unit
 from ..table import Table
 
 RULES = ("composite", "zero", "epsilon", "gamma")
@@ -21,7 +21,8 @@ def lrp(net, images, target=None, *, rule="composite", gamma=0.25, epsilon=0.25,
     positive. "composite", the usual mixture: epsilon in linear layers; in convolutions and sums only what agrees (gamma without limit)
     and no biases; in the first layer the z-box rule, which knows that pixels lie in [0, 1].
     Biases and epsilon keep a share, so that the map adds up to less than the score: `relevance_table` shows how much, and where.
-    images, target, chunk: as in `gradient`. Raises VizlibError for networks with functions that have no rule, such as gates and attention.
+    images, target, chunk: as in `gradient`; of a function of the logits each logit gets logit times slope, so that the difference of two
+    logits has the difference of their maps. Raises VizlibError for networks with functions that have no rule, such as gates and attention.
     Bach et al. 2015, "On Pixel-Wise Explanations for Non-Linear Classifier Decisions by Layer-Wise Relevance Propagation", section 2;
     Montavon, Binder, Lapuschkin, Samek & Mueller 2019, "Layer-Wise Relevance Propagation: An Overview", sections 10.2 and 10.3.
     """
@@ -33,8 +34,8 @@ def lrp(net, images, target=None, *, rule="composite", gamma=0.25, epsilon=0.25,
 def relevance_table(net, image, target=None, *, rule="composite", gamma=0.25, epsilon=0.25):
     """How relevance flows, layer by layer from the logits down: a Table with layer, arriving, passed on, kept by its bias, lost.
 
-    Lost is what the other three do not account for: epsilon's share, that of units which nothing but their bias excites where the rule
-    leaves biases out, and rounding.
+    A sum of two branches has a row, "sum"; inside a branch only what went into it arrives. Lost is what the other three do not account
+    for: epsilon's share, that of units which nothing but their bias excites where the rule leaves biases out, and rounding.
     """
     choose = _chooser(net, rule, gamma, epsilon)
     image, target = prepare(net, image, target)
@@ -58,10 +59,18 @@ def relevance_table(net, image, target=None, *, rule="composite", gamma=0.25, ep
 
 def _propagate(net, x, target, choose, note=None):
     x = x.detach().clone().requires_grad_()
-    with torch.enable_grad(), relevance_rules(choose, *([note] if note else [])):
-        score = scores(net, x, target)
-    (relevance,) = torch.autograd.grad(score, x, score.detach())
+    with torch.enable_grad():
+        with relevance_rules(choose, *([note] if note else [])):
+            out = scores(net, x, target) if isinstance(target, unit) else net(x)
+        R = out.detach() if isinstance(target, unit) else _shares_of_logits(out, target)
+    (relevance,) = torch.autograd.grad(out, x, R)
     return relevance
+
+
+def _shares_of_logits(logits, target):
+    """What each logit adds to the score, (N, K): logit times slope, which is all of the score if that is a weighted sum of logits."""
+    logits = logits.detach().requires_grad_()
+    return logits.detach() * slope(scores(lambda given: given, logits, target), logits)
 
 
 def _chooser(net, rule, gamma, epsilon):

@@ -94,7 +94,8 @@ class _Hand(torch.autograd.Function):
     def backward(ctx, R):
         a, *other = ctx.saved_tensors
         if other:  # a sum of two branches
-            relevance, _ = shares(torch.stack([a, other[0]], 1), _added, torch.ones(2), None, R, ctx.rule)
+            relevance, kept = shares(torch.stack([a, other[0]], 1), _added, torch.ones(2), None, R, ctx.rule)
+            ctx.note(R, relevance, kept)
             return *relevance.unbind(1), None, None, None, None, None
         relevance, kept = shares(a, ctx.op, ctx.w, ctx.b, R, ctx.rule)
         ctx.note(R, relevance, kept)
@@ -157,7 +158,7 @@ class _Relevance(TorchFunctionMode):
         if name in _AVERAGES:
             return _Hand.apply(args[0], None, lambda a, w, b: func(a, *args[1:], **kwargs), None, None, Rule(), self.note(name, None))
         if name in _SUMS and len(signals) == 2:
-            return _Hand.apply(*signals, None, None, None, self.choose("sum", self.layers, signals[0]), None)
+            return _Hand.apply(*signals, None, None, None, self.choose("sum", self.layers, signals[0]), self.note("sum", None))
         out = func(
             *(a.detach() if _is_signal(a) else a for a in args), **{k: v.detach() if _is_signal(v) else v for k, v in kwargs.items()}
         )
@@ -205,8 +206,9 @@ _PARAMETERS = {
 def relevance_rules(choose, note=lambda name, weight: lambda *sums: None):
     """While open, the backward pass of what is computed carries relevance instead of slopes.
 
-    choose: (kind, number, inputs) -> Rule for the weighted layers, which are counted from 0 at the pixels; kind is "conv2d", "linear" or
-    "batch_norm". note: (kind, weight) -> a function (R of the output, R of the input, R kept by the bias), called on the way back.
+    choose: (kind, number, inputs) -> Rule for the weighted layers, which are counted from 0 at the pixels, and for sums of two branches;
+    kind is "conv2d", "linear", "batch_norm" or "sum". note: (kind, weight) -> a function (R of the output, R of the input, R kept by
+    the bias), called on the way back.
     Raises VizlibError for functions without a rule.
     """
     with _Relevance(choose, note):

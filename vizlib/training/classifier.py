@@ -1,14 +1,14 @@
 """Training zfnet and its relatives on Tiny ImageNet."""
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import torch
 import torch.nn.functional as F
 
 from ..networks.architectures import PLAIN, PlainNet
 from .batches import MEAN, STD, Batches, validation
-from .fit import fit
+from .fit import Run, fit
 from .tiny_imagenet import SIDE, read_tiny_imagenet
 from .weights import accuracy, card_of_run, dead_units, folded, write_weights
 
@@ -47,6 +47,8 @@ RECIPES = {
     "zfnet-b": Recipe(seed=1),
     "zfnet-coarse": Recipe(),
 }
+# Then three epochs more at a quarter of the rate, with other batches: the first part ends before the network has learned what it can.
+SECOND = Recipe(crops=((3, 64),), rate=0.05)
 
 
 WHAT = {
@@ -64,12 +66,16 @@ def sgd(model, rate, decay):
     return torch.optim.SGD(groups, rate, momentum=0.9, nesterov=True)
 
 
-def train_classifier(name, data, out, *, recipe=None, tell=print):
-    """Train "zfnet", "zfnet-b" or "zfnet-coarse" on Tiny ImageNet in the folder `data`; write weights, cards and checkpoint to `out`.
+def train_classifier(name, data, out, *, recipe=None, second=None, tell=print):
+    """Train "zfnet", "zfnet-b" or "zfnet-coarse" on Tiny ImageNet in the folder `data`; write weights, cards and checkpoints to `out`.
 
+    recipe, second: how, and how it goes on from there (default: RECIPES[name] and SECOND; a recipe of your own has no second part).
     Returns the path of the weights. A stopped training goes on when this is called again with the same `out`.
     """
-    recipe = recipe or RECIPES[name]
+    if recipe is None:
+        recipe, second = RECIPES[name], SECOND
+    if second is not None:
+        second = replace(second, seed=recipe.seed + 100)  # other batches than in the first part
     tell("reading the pictures ...")
     train, val = read_tiny_imagenet(data, "train"), read_tiny_imagenet(data, "val")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -81,7 +87,7 @@ def train_classifier(name, data, out, *, recipe=None, tell=print):
     card = {
         "name": name, "what": WHAT[name], "architecture": [asdict(conv) for conv in PLAIN[name]],
         "data": "Tiny ImageNet: 200 classes, 64 x 64 pixels", "training pictures": len(train),
-        "recipe": asdict(recipe), "command": f"python -m vizlib.training {name} --data PATH",
+        "recipe": asdict(recipe), "then": second and asdict(second), "command": f"python -m vizlib.training {name} --data PATH",
         "input_size": SIDE, "mean": MEAN, "std": STD, "labels": train.names,
     }  # fmt: skip
 
@@ -109,11 +115,16 @@ def train_classifier(name, data, out, *, recipe=None, tell=print):
     def loss(logits, labels):
         return F.cross_entropy(logits, labels, label_smoothing=recipe.smoothing)
 
+    def go(recipe, batch, checkpoint, after=None):
+        return fit(
+            model, batch, loss, sgd(model, recipe.rate, recipe.decay), recipe.epochs * batch.per_epoch,
+            path=f"{out}/{checkpoint}.checkpoint", fingerprint=f"{name} {recipe}", after=after,
+            cost=lambda step: recipe.side(step // batch.per_epoch) ** 2, tell=tell,
+        )  # fmt: skip
+
     tell(f"training {name} on {device}, started {time.strftime('%H:%M')}")
-    steps = recipe.epochs * batch.per_epoch
-    run = fit(
-        model, batch, loss, sgd(model, recipe.rate, recipe.decay), steps,
-        path=f"{out}/{name}.checkpoint", fingerprint=f"{name} {recipe}", after=after,
-        cost=lambda step: recipe.side(step // batch.per_epoch) ** 2, tell=tell,
-    )  # fmt: skip
-    return finish(name, recipe.epochs, **card_of_run(run))
+    run, epochs = go(recipe, batch, name, after), recipe.epochs
+    if second is not None:
+        more = go(second, Batches(train, second), f"{name}-second")
+        run, epochs = Run(run.losses + more.losses, run.seconds + more.seconds), recipe.epochs + second.epochs
+    return finish(name, epochs, **card_of_run(run))
