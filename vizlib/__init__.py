@@ -4,7 +4,7 @@ Pictures are float32 tensors (N, 3, H, W), RGB, in [0, 1]; networks normalise fo
 (net, images, target) first and returns raw values; scaling for the eye is a separate step.
 """
 
-from . import checks
+from . import checks, synthesis
 from .attribution import (
     cam,
     completeness_error,
@@ -68,6 +68,7 @@ from .images import (
 from .layers import receptive_field, record, unit
 from .networks import Network, anatomy, load, networks
 from .representation import autoencoder, decode, decoder, embed, neighbour_agreement, neighbours, strongest
+from .synthesis import visualize
 from .table import Table
 
 __version__ = "0.1.0"

@@ -1,0 +1,105 @@
+"""What a picture is optimised for: readings of a network that add, subtract and scale."""
+
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+
+from ..errors import VizlibError
+from ..layers import record
+from ..layers.target import prepare, unit
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A score for each picture, read from the activations of some layers: higher is better.
+
+    layers: the names to record. read: {layer: activation} -> (N,). Objectives add, subtract and take factors:
+    channel("relu3", 5) + 0.5 * channel("relu3", 9) - 0.1 * energy("relu1").
+    """
+
+    layers: tuple
+    read: object
+    name: str = "objective"
+
+    def __add__(self, other):
+        both = tuple(dict.fromkeys(self.layers + other.layers))
+        return Objective(both, lambda a: self.read(a) + other.read(a), f"{self.name} + {other.name}")
+
+    def __sub__(self, other):
+        return self + -1.0 * other
+
+    def __mul__(self, factor):
+        return replace(self, read=lambda a: factor * self.read(a), name=f"{factor:g} {self.name}")
+
+    __rmul__ = __mul__
+
+    def __neg__(self):
+        return -1.0 * self
+
+
+def objective(net, target):
+    """An Objective from what the course calls a target: a class, a label, vz.unit(...), a function of the logits, or an Objective."""
+    if isinstance(target, Objective):
+        return target
+    if target is None:
+        raise VizlibError("Say what the picture should be optimised for: a label, a class index, vz.unit(layer, channel), an objective.")
+    if isinstance(target, unit):
+        net.layer(target.layer)  # refuses an unknown layer now, with the nearest names
+        return Objective((target.layer,), lambda a: target.read(a[target.layer]), f"{target.layer} {target.channel}")
+    if callable(target):
+        return Objective(("logits",), lambda a: target(a["logits"]), "a function of the logits")
+    _, k = prepare(net, torch.full((1, 3, 8, 8), 0.5), target)
+    k = int(k[0])
+    return Objective(("logits",), lambda a: a["logits"][:, k], net.labels[k])
+
+
+def channel(layer, k):
+    """The mean of one channel over its grid."""
+    return Objective((layer,), lambda a: unit(layer, k).read(a[layer]), f"{layer} {k}")
+
+
+def energy(layer):
+    """Half the mean square of a layer: its slope is the activation itself, whatever is there grows. Mordvintsev et al. 2015."""
+    return Objective((layer,), lambda a: 0.5 * a[layer].pow(2).flatten(1).mean(1), f"energy of {layer}")
+
+
+def direction(layer, v):
+    """<mean over positions of a, v>, for a direction v (K,) among the channels."""
+    return Objective((layer,), lambda a: a[layer].flatten(2).mean(2) @ v if a[layer].dim() > 2 else a[layer] @ v, f"a direction in {layer}")
+
+
+def same_code(net, images, layer):
+    """-||phi(x) - phi_0||^2 / ||phi_0||^2, phi_0 the code of `images` (1 or N): 0 is reached by a picture with the same code.
+
+    Mahendran & Vedaldi 2015, section 3.
+    """
+    goal = record(net, images, layer)[layer]
+    scale = goal.flatten(1).pow(2).sum(1).clamp(min=1e-12)
+    return Objective((layer,), lambda a: -(a[layer] - goal).flatten(1).pow(2).sum(1) / scale, f"the code of {layer}")
+
+
+def gram(features):
+    """G_kl = mean over positions of a_k a_l: (N, K, h, w) -> (N, K, K). Gatys et al. 2015 divide the sum differently."""
+    a = features.flatten(2)
+    return a @ a.transpose(1, 2) / a.shape[2]
+
+
+def same_style(net, image, layers):
+    """-sum over layers of ||G - G_0||^2 / ||G_0||^2 with G the Gram matrices: 0 for the style picture itself, wherever its parts are."""
+    goals = {layer: gram(a) for layer, a in record(net, image, list(layers)).items()}
+
+    def read(a):
+        return -sum(((gram(a[n]) - g) ** 2).sum((1, 2)) / (g**2).sum((1, 2)) for n, g in goals.items())
+
+    return Objective(tuple(layers), read, "style")
+
+
+def diversity(layer):
+    """-sum over the other pictures j of the batch of cos(G_i, G_j): for several answers to one question. Olah et al. 2017."""
+
+    def read(a):
+        g = F.normalize(gram(a[layer]).flatten(1), dim=1)
+        return -((g @ g.T).sum(1) - 1)
+
+    return Objective((layer,), read, f"diversity in {layer}")
