@@ -59,3 +59,33 @@ def test_scenenet_knows_scenes_by_their_objects_alone(what, options):
 
 def test_scenenet_was_at_chance_before_its_training():
     assert vz.load("scenenet@0").card["top-1"]["fresh collages"] < 0.2 < vz.load("scenenet@100").card["top-1"]["fresh collages"]
+
+
+def known_photos(net):
+    """Of the library's photographs with one of the network's labels: how many there are, and how many it gets right among its best five."""
+    rows = [row for row in vz.photos() if row["label"] in net.labels]
+    tops = [net.predict(vz.photo(row["name"], net.input_size), 5)["label"] for row in rows]
+    return len(rows), sum(row["label"] in top for row, top in zip(rows, tops, strict=True))
+
+
+def test_zfnet_reached_its_bar_and_knows_photographs():
+    net = vz.load("zfnet")
+    assert net.card["validation top-1"] >= 0.50 and net.card["validation top-5"] > 0.74
+    assert all(dead < 0.05 * net.layer(relu).shape[0] for relu, dead in net.card["dead units"].items())
+    count, right = known_photos(net)
+    assert right > count / 2
+    assert known_photos(vz.load("zfnet@0"))[1] < count / 4
+
+
+def test_zfnets_history_gets_better_and_ends_near_its_end():
+    times = stored()["zfnet"]
+    tops = [vz.load(f"zfnet@{time}").card["validation top-1"] for time in times] + [vz.load("zfnet").card["validation top-1"]]
+    assert times == [0, 1, 2, 3, 5, 8, 12] and tops == sorted(tops) and tops[0] < 0.01
+
+
+def test_zfnets_first_layer_has_waves_where_it_had_noise():
+    def strongest_wave(net):
+        power = torch.fft.rfft2(net.model.conv1.weight, norm="ortho").abs().square().sum(1).flatten(1)
+        return (power.amax(1) / power.sum(1)).mean()
+
+    assert strongest_wave(vz.load("zfnet")) > 3 * strongest_wave(vz.load("zfnet@0"))

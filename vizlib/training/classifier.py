@@ -97,7 +97,7 @@ def train_classifier(name, data, out, *, recipe=None, second=None, tell=print):
         tell(f"{label}: top-1 {top1:.4f}, top-5 {top5:.4f} on {len(val)} validation pictures")
         measured = {"epoch": epoch, "validation top-1": top1, "validation top-5": top5, **more}
         if not more:  # a copy along the way
-            return write_weights(out, label, plain, {**card, "name": label, **measured}, small=True)
+            return write_weights(out, label, plain, {**card, **measured, "name": label, **card_of_run(None)}, small=True)
         return write_weights(out, label, plain, {**card, **measured, "dead units": dead_units(plain, validation(val))})
 
     def after(step):
