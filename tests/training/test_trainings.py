@@ -9,11 +9,14 @@ from dataclasses import replace
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 import vizlib as vz
+from vizlib.networks.architectures import PLAIN, PlainNet
 from vizlib.training import DecoderRecipe, Recipe, SceneRecipe, train_classifier, train_decoders, train_scenenet
 from vizlib.training.__main__ import main
 from vizlib.training.batches import Batches, augment
+from vizlib.training.classifier import average
 from vizlib.training.decoders import pixel_error
 from vizlib.training.lenet import train_lenet
 
@@ -77,6 +80,17 @@ def test_a_second_part_goes_on_from_the_first_with_other_batches(trained, packed
     assert card["epoch"] == 5 and card["then"]["crops"] == [[1, 64]] and card["recipe"]["crops"] != card["then"]["crops"]
     assert path.read_bytes() != trained[0].read_bytes()
     assert vz.load(trained[0]).card["then"] is None
+
+
+def test_the_average_of_two_networks_has_the_mean_weights_and_statistics_of_its_own():
+    one, other = (PlainNet(PLAIN["zfnet"], 5, norm=True) for _ in range(2))
+    state, mean = other.state_dict(), (one.conv2.weight + other.conv2.weight) / 2
+    images = torch.rand(4, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    average(one, state, lambda step: (images * (step + 1), None), count=2)
+    torch.testing.assert_close(one.conv2.weight, mean)
+    taken = torch.stack([F.conv2d(images * i, one.conv1.weight, stride=2, padding=3).mean((0, 2, 3)) for i in (1, 2)])
+    torch.testing.assert_close(one.norm1.running_mean, taken.mean(0))
+    assert not one.training
 
 
 def test_another_architecture_does_not_go_on_from_this_checkpoint(trained, packed):
