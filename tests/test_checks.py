@@ -52,6 +52,26 @@ def adjoint_error(forward, backward, x_shape, y_shape):
 RIGHT |= {checks.project_with_switches_of: projected, checks.adjoint_error: adjoint_error}
 
 
+def epsilon_shares(a, w, R, epsilon, side=torch.sign):
+    z = a @ w.T
+    return torch.einsum("nj,kj,nk->nj", a, w, R / (z + epsilon * side(z)))
+
+
+def gamma_shares(conv, a, R, gamma, favour_bias=True, hand_bias_on=False):
+    favoured = [p + gamma * p.clamp(min=0) * on for p, on in ((conv.weight, True), (conv.bias, favour_bias))]
+    z = F.conv2d(a, favoured[0], None if hand_bias_on else favoured[1], conv.stride, conv.padding)
+    return a * torch.nn.grad.conv2d_input(a.shape, favoured[0], R / z, conv.stride, conv.padding)
+
+
+def block_shares(x, branch, R, both=True):
+    s = R / (x + branch(x))
+    through = torch.autograd.functional.vjp(branch, x, s)[1]
+    return x * (s + through) if both else x * through
+
+
+RIGHT |= {checks.epsilon_rule: epsilon_shares, checks.gamma_rule: gamma_shares, checks.through_block: block_shares}
+
+
 def fall_of_box(net, image, label, rows, columns, fill):
     covered = image.clone()
     covered[..., slice(*rows), slice(*columns)] = fill
@@ -172,6 +192,12 @@ def test_the_stub_is_not_attempted_and_broken_code_is_named(check, capsys):
         (checks.fourth_rule, lambda g, gate: gate(g) < 0, "should hold floating-point numbers"),
         (checks.weighted_sum, lambda A, g: (g.mean((2, 3), keepdim=True) * A).sum(1, keepdim=True), "has values below zero"),
         (checks.energy_in_mask, lambda m, masks: (m * masks).sum((1, 2, 3)) / m.sum((1, 2, 3)), "off by up to"),
+        (checks.epsilon_rule, lambda a, w, R, epsilon: epsilon_shares(a, w, R, epsilon, torch.ones_like), "For a sum of -4"),
+        (checks.epsilon_rule, lambda a, w, R, epsilon: epsilon_shares(a, w, R, 0), "For a sum of 4, epsilon 2"),
+        (checks.gamma_rule, lambda *given: gamma_shares(*given, favour_bias=False), "a bias of 1 and gamma 1"),
+        (checks.gamma_rule, lambda *given: gamma_shares(*given, hand_bias_on=True), "a bias of 1 and gamma 1"),
+        (checks.through_block, lambda *given: block_shares(*given, both=False), "what reaches the block's input"),
+        (checks.through_block, lambda x, branch, R: R, "what reaches the block's input"),
     ],
     ids=lambda value: None,
 )
