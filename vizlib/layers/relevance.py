@@ -36,19 +36,19 @@ class Rule:
 
 def shares(a, op, w, b, R, rule):
     """One layer: inputs a, output op(a, w, b), relevance R of the output -> (relevance of a, relevance that the bias keeps)."""
-    a, b = a.detach(), b if rule.bias else None
+    a, bias = a.detach(), b if rule.bias else None
     if rule.box:
         terms = [(a, w), (-rule.box[0].expand_as(a), w.clamp(min=0)), (-rule.box[1].expand_as(a), w.clamp(max=0))]
-        return _share(terms, op, b, R, rule.epsilon)
+        return _share(terms, op, bias, R, rule.epsilon)
     if rule.gamma == 0:
-        return _share([(a, w)], op, b, R, rule.epsilon)
+        return _share([(a, w)], op, bias, R, rule.epsilon)
 
     def favour(side, x):
         if x is None:
             return x
         return x.clamp(**side) if math.isinf(rule.gamma) else x + rule.gamma * x.clamp(**side)
 
-    # Favour what pushes a sum the way it went, so that a positive and a negative sum are treated alike.
+    # Favour what pushes a sum the way it went, bias and all, so that a positive and a negative sum are treated alike.
     up, down = {"min": 0}, {"max": 0}
     went_up = op(a, w, b) >= 0
     relevance, kept = torch.zeros_like(a), torch.zeros(len(R))
@@ -57,7 +57,7 @@ def shares(a, op, w, b, R, rule):
             terms = [(a.clamp(min=0), favour(agree, w))]
             if (a < 0).any():
                 terms.append((a.clamp(max=0), favour(against, w)))
-            more, more_kept = _share(terms, op, favour(agree, b), part, rule.epsilon)
+            more, more_kept = _share(terms, op, favour(agree, bias), part, rule.epsilon)
             relevance, kept = relevance + more, kept + more_kept
     return relevance, kept
 

@@ -1,0 +1,16 @@
+"""The checks behind the exercises: each takes a learner's answer and prints one line that says how it went.
+
+A check never prints the solution and never leaves a traceback: an answer that is not there yet, one that fails and one that is
+wrong each get a sentence.
+
+One module per lesson.
+"""
+
+from .lesson_00 import change_its_mind, grey, least_sure
+from .lesson_01 import active_share, receptive_field_of_chain, top_places
+from .lesson_02 import adjoint_error, one_block_down, project_with_switches_of
+from .lesson_03 import cover_until_it_changes, disagreement_without_zeros, fall_of_box
+from .lesson_04 import class_sensitivity, darkening_map, fourth_rule
+from .lesson_05 import expected_gradients, from_slopes, smoothgrad_squared
+from .lesson_06 import energy_in_mask, hires_cam, weighted_sum
+from .lesson_07 import epsilon_rule, gamma_rule, through_block
