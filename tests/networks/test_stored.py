@@ -89,3 +89,16 @@ def test_zfnets_first_layer_has_waves_where_it_had_noise():
         return (power.amax(1) / power.sum(1)).mean()
 
     assert strongest_wave(vz.load("zfnet")) > 3 * strongest_wave(vz.load("zfnet@0"))
+
+
+def test_a_coarse_first_layer_costs_accuracy_and_takes_fine_gratings_for_coarse_ones():
+    fine, coarse = vz.load("zfnet"), vz.load("zfnet-coarse")
+    assert coarse.card["validation top-1"] < fine.card["validation top-1"] - 0.03
+    assert [layer.stride for layer in (fine.model.conv1, coarse.model.conv1)] == [(2, 2), (4, 4)]
+
+    def rhythm(net, bars):
+        grating = (0.5 + 0.5 * torch.cos(2 * torch.pi * bars * torch.arange(192) / 64)).expand(1, 3, 64, 192)
+        row = vz.record(net, grating, "conv1")["conv1"][0, :, 8].tensor_split(3, dim=1)[1]
+        return int(torch.fft.rfft(row - row.mean(1, keepdim=True)).abs().pow(2).sum(0).argmax())
+
+    assert [rhythm(fine, bars) for bars in (4, 12)] == [4, 12] and [rhythm(coarse, bars) for bars in (4, 12)] == [4, 4]
