@@ -24,3 +24,10 @@ def test_photos_layers_channels_and_an_upload(run_notebook, hand, tmp_path):
     with panel.redraws("an upload: the picture"):
         panel.upload(tmp_path / "mine.png")
     expect(panel.status).to_contain_text("of its highest value in the library")
+    with panel.redraws("a picture made to excite the channel"):
+        panel.box.get_by_role("checkbox").check()
+    expect(panel.status).not_to_contain_text("Working")
+    panel.box.get_by_role("slider").first.press("ArrowRight")
+    expect(panel.status).to_contain_text("Working: step", timeout=60_000)
+    panel.stop.click()
+    expect(panel.status).to_contain_text("Stopped after", timeout=30_000)
