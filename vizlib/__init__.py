@@ -68,7 +68,7 @@ from .images import (
 from .layers import receptive_field, record, unit
 from .networks import Network, anatomy, load, networks
 from .representation import autoencoder, decode, decoder, embed, neighbour_agreement, neighbours, strongest
-from .synthesis import visualize
+from .synthesis import class_picture, dream, dsift, feature_error, hog, invert, pixel_error, style_transfer, texture, visualize, zoom_film
 from .table import Table
 
 __version__ = "0.1.0"

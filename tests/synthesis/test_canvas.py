@@ -56,3 +56,11 @@ def test_pixels_are_a_copy_and_are_clipped_after_a_step():
         loose.knobs += 0.8
     loose.settle()
     assert loose.image().max() > 1
+
+
+def test_a_grey_canvas_has_one_brightness():
+    canvas = Fourier(16, 2, colours="grey", spread=0.5)
+    image = canvas.image()
+    assert canvas.knobs.shape == (2, 1, 16, 9, 2) and image.shape == (2, 3, 16, 16)
+    assert torch.equal(image, image[:, :1].expand_as(image)) and image.std() > 0.1
+    assert not torch.equal(image[0], image[1])

@@ -14,4 +14,5 @@ from .lesson_04 import class_sensitivity, darkening_map, fourth_rule
 from .lesson_05 import expected_gradients, from_slopes, smoothgrad_squared
 from .lesson_06 import energy_in_mask, hires_cam, weighted_sum
 from .lesson_07 import epsilon_rule, gamma_rule, through_block
+from .lesson_08 import class_model_slope, from_waves, on_the_sphere
 from .lesson_19 import blind_map, hits_within, paired_difference

@@ -1,8 +1,9 @@
 """Looking inside: recorded activations, targets, the backward rules of rectifiers, receptive fields."""
 
+from .pooling import average_pooling
 from .receptive import ReceptiveField, receptive_field
 from .record import record, tap
 from .rules import RULES, relu_rule
 from .target import prepare, scores, unit
 
-__all__ = ["RULES", "ReceptiveField", "prepare", "receptive_field", "record", "relu_rule", "scores", "tap", "unit"]
+__all__ = ["RULES", "ReceptiveField", "average_pooling", "prepare", "receptive_field", "record", "relu_rule", "scores", "tap", "unit"]

@@ -3,11 +3,18 @@
 from . import priors
 from .ascend import Result, ascend
 from .canvas import Fourier, Pixels, noise
+from .colours import luminance, match_colours, with_luminance_of
+from .descriptors import dsift, hog
+from .dream import dream, octave_sizes, zoom_film, zoomed
+from .invert import code_error, feature_error, invert, paper_smoothness, pixel_error
 from .jitter import jitter
-from .objective import Objective, channel, direction, diversity, energy, gram, objective, same_code, same_style
-from .visualize import visualize
+from .objective import Objective, best_match, channel, direction, diversity, energy, gram, objective, same_code, same_style
+from .style import style_layers_of, style_transfer, texture
+from .visualize import class_picture, visualize
 
 __all__ = [
-    "Fourier", "Objective", "Pixels", "Result", "ascend", "channel", "direction", "diversity", "energy", "gram", "jitter", "noise",
-    "objective", "priors", "same_code", "same_style", "visualize",
+    "ascend", "best_match", "channel", "class_picture", "code_error", "direction", "diversity", "dream", "dsift", "energy",
+    "feature_error", "Fourier", "gram", "hog", "invert", "jitter", "luminance", "match_colours", "noise", "objective", "Objective",
+    "octave_sizes", "paper_smoothness", "pixel_error", "Pixels", "priors", "Result", "same_code", "same_style", "style_layers_of",
+    "style_transfer", "texture", "visualize", "with_luminance_of", "zoom_film", "zoomed",
 ]  # fmt: skip

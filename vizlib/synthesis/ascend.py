@@ -23,14 +23,17 @@ class Result:
 
 
 def ascend(
-    net, target, canvas, *, steps=128, optimiser="adam", rate=0.05, jitter=None, penalties=(), after=(), snapshots=8, seed=0, progress=None
-):
+    net, target, canvas, *, steps=128, optimiser="adam", rate=0.05, jitter=None, penalties=(), after=(), tile=None, snapshots=8, seed=0,
+    progress=None,
+):  # fmt: skip
     """Optimise `canvas` (Pixels or Fourier) so that `target` grows. Returns a Result.
 
-    target: as in `gradient` (a label, a class, vz.unit, a function of the logits) or an Objective. optimiser: "adam", "sgd" (momentum 0.9)
-    or "lbfgs"; rate: its step size. jitter: a dict for `vizlib.synthesis.jitter`, drawn anew at each step. penalties: (weight, function)
-    pairs; weight * function(image) is taken off the score. after: functions (image, gradient, step) -> image, applied after each step; for
-    Pixels only. snapshots: how many pictures to keep along the way. progress: a function (done, total, preview) -> bool; False ends it.
+    target: as in `gradient` (a label, a class, vz.unit, a function of the logits) or an Objective. optimiser: "adam", "sgd" (momentum 0.9),
+    "lbfgs", or "normalised" (rate * g / mean |g| for each picture); rate: its step size. jitter: a dict for `vizlib.synthesis.jitter`,
+    drawn anew at each step. penalties: (weight, function) pairs; weight * function(image) is taken off the score. after: functions
+    (image, gradient, step) -> image, applied after each step; for Pixels only. tile: look at larger pictures in pieces of at most so many
+    pixels a side, to save memory; a piece counts by its area, and knows nothing of its neighbours. snapshots: how many pictures to keep
+    along the way. progress: a function (done, total, preview) -> bool; False ends it.
     An interrupt ends it too: the picture so far comes back. Raises VizlibError where the score is no longer a number, with what to lower.
     """
     goal, generator = objective(net, target), torch.Generator().manual_seed(seed)
@@ -44,11 +47,9 @@ def ascend(
 
     def loss():
         stepper.zero_grad()
-        with torch.enable_grad(), tap(net, goal.layers, stop=True) as taken:
-            image = canvas.image()
-            net(shake(image, generator, **(jitter or {})))
         with torch.enable_grad():
-            score = goal.read(taken)
+            image = canvas.image()
+            score = _look(net, goal, shake(image, generator, **(jitter or {})), tile)
             total = score.sum() - sum((weight * penalty(image)).sum() for weight, penalty in penalties)
         value = float(score.detach().mean())
         if not (math.isfinite(value) and math.isfinite(float(total.detach()))):
@@ -80,11 +81,53 @@ def ascend(
     return result
 
 
+def _look(net, goal, image, tile):
+    """The score of each picture, (N,). In tiles, only one of which is in memory at a time, a stand-in with the same value and slope."""
+    if tile is None or max(image.shape[-2:]) <= tile:
+        with tap(net, goal.layers, stop=True) as taken:
+            net(image)
+        return goal.read(taken)
+    leaf, value, area = image.detach().requires_grad_(), 0.0, image.shape[-2] * image.shape[-1]
+    for rows in _cut(image.shape[-2], tile):
+        for columns in _cut(image.shape[-1], tile):
+            with tap(net, goal.layers, stop=True) as taken:
+                net(leaf[..., rows, columns])
+            part = (rows.stop - rows.start) * (columns.stop - columns.start) / area * goal.read(taken)
+            part.sum().backward()  # adds to leaf.grad, and frees what the tile needed
+            value = value + part.detach()
+    return value + ((image - image.detach()) * leaf.grad).sum((1, 2, 3))
+
+
+def _cut(length, tile):
+    """0 ... length in the fewest pieces of at most `tile`, as even as can be: slices."""
+    count = -(-length // tile)
+    ends = [round(i * length / count) for i in range(count + 1)]
+    return [slice(a, b) for a, b in zip(ends, ends[1:], strict=False)]
+
+
+class _Normalised:
+    """x <- x + rate * g / mean |g|, for each picture: a step is as long on a gentle slope as on a steep one. Mordvintsev et al. 2015."""
+
+    def __init__(self, knobs, rate):
+        self.knobs, self.rate = knobs, rate
+
+    def zero_grad(self):
+        self.knobs.grad = None
+
+    def step(self, loss):
+        loss()
+        g = self.knobs.grad
+        size = g.abs().flatten(1).mean(1).clamp(min=1e-30).view(-1, *[1] * (g.dim() - 1))
+        with torch.no_grad():
+            self.knobs -= self.rate * g / size
+
+
 def _optimiser(name, knobs, rate):
     makers = {
         "adam": lambda: torch.optim.Adam([knobs], rate),
         "sgd": lambda: torch.optim.SGD([knobs], rate, momentum=0.9),
         "lbfgs": lambda: torch.optim.LBFGS([knobs], rate, max_iter=1, history_size=20, line_search_fn=None),
+        "normalised": lambda: _Normalised(knobs, rate),
     }
     if name not in makers:
         raise VizlibError(f"optimiser is one of {', '.join(makers)}; this is {name!r}.")

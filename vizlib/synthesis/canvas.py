@@ -34,25 +34,36 @@ class Fourier:
     image = sigmoid(C irfft2(w z) / 4) with w = 1 / max(f, 1 / side), times (0.1 w)^(power - 1), C the colours' square root of covariance:
     a step of the same length in z moves coarse waves further than fine ones, so that an optimiser that treats all knobs alike draws coarse
     things first. power = 1 is the paper's; 1.5, with the same weight at a wave of 10 pixels, leaves less high-frequency noise.
-    size: side, or (height, width), in pixels. spread: standard deviation of the first z. colours: decorrelate them.
+    size: side, or (height, width), in pixels. spread: standard deviation of the first z. colours: decorrelate them; "grey": one
+    brightness for red, green and blue. window: the waves fade to mid-grey away from the middle, by a Gaussian with this standard
+    deviation, as a share of half a side: room for one object.
     Olah, Mordvintsev & Schubert 2017, "Feature Visualization", section on preconditioning; the constants are those of their library.
     """
 
-    def __init__(self, size=224, count=1, *, seed=0, spread=0.01, colours=True, power=1.5):
+    def __init__(self, size=224, count=1, *, seed=0, spread=0.01, colours=True, power=1.5, window=None):
         height, width = (size, size) if isinstance(size, int) else size
         generator = torch.Generator().manual_seed(seed)
         self.size, self.colours = (height, width), colours
         fy, fx = torch.fft.fftfreq(height)[:, None], torch.fft.rfftfreq(width)[None]
         weight = 1 / (fy**2 + fx**2).sqrt().clamp(min=1 / max(height, width))
         self.weight = weight * (0.1 * weight) ** (power - 1)
-        self.knobs = (spread * torch.randn(count, 3, *self.weight.shape, 2, generator=generator)).requires_grad_()
+        planes = 1 if colours == "grey" else 3
+        y, x = (torch.linspace(-1, 1, n) for n in (height, width))
+        self.window = 1.0 if window is None else (-(y[:, None] ** 2 + x**2) / (2 * window**2)).exp()
+        self.knobs = (spread * torch.randn(count, planes, *self.weight.shape, 2, generator=generator)).requires_grad_()
 
     def image(self):
         """(N, 3, H, W) in [0, 1], differentiable."""
         waves = torch.fft.irfft2(torch.view_as_complex(self.knobs) * self.weight, s=self.size, norm="ortho") / 4
-        if self.colours:
+        if self.colours == "grey":
+            waves = waves.expand(-1, 3, -1, -1)
+        elif self.colours:
             waves = torch.einsum("rc,nchw->nrhw", COLOURS, waves)
-        return waves.sigmoid()
+        return (self.window * waves).sigmoid()
+
+    def energy(self):
+        """The sum of the squares of all amplitudes z: (N,), differentiable. As a penalty it keeps colours away from black and white."""
+        return self.knobs.pow(2).flatten(1).sum(1)
 
     def settle(self):
         """After a step: nothing, the sigmoid keeps the picture in [0, 1]."""

@@ -64,6 +64,24 @@ def energy(layer):
     return Objective((layer,), lambda a: 0.5 * a[layer].pow(2).flatten(1).mean(1), f"energy of {layer}")
 
 
+def best_match(net, guide, layer):
+    """mean over positions i of max_j <a_i, b_j>, b_j the features of `guide` (1, 3, H, W), of any size, at its position j.
+
+    The slope at position i is the guide's feature that fits best, b_j(i): what is there becomes more like that. Mordvintsev et al. 2015,
+    "guided dreams".
+    """
+    b = record(net, guide, layer)[layer]
+    b = b.reshape(*b.shape[:2], -1).transpose(1, 2).flatten(0, 1)  # (positions, K)
+
+    def read(a):
+        x = a[layer].reshape(*a[layer].shape[:2], -1).transpose(1, 2)
+        with torch.no_grad():
+            best = torch.cat([(part @ b.T).argmax(2) for part in x.split(512, 1)], 1)
+        return (x * b[best]).sum(2).mean(1)
+
+    return Objective((layer,), read, f"a guide's {layer}")
+
+
 def direction(layer, v):
     """<mean over positions of a, v>, for a direction v (K,) among the channels."""
     return Objective((layer,), lambda a: a[layer].flatten(2).mean(2) @ v if a[layer].dim() > 2 else a[layer] @ v, f"a direction in {layer}")

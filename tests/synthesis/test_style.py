@@ -1,0 +1,213 @@
+"""Style and content: the identities of the losses, by hand and exactly, colours that stay, and nothing lost when it ends early."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+import vizlib as vz
+from vizlib import synthesis as sy
+
+
+def drawn(*shape, seed=0):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def squares(f, a):
+    """sum (G_F - G_A)^2 with Gatys' G = sum over positions."""
+    return ((f @ f.T - a @ a.T) ** 2).sum()
+
+
+def test_a_gram_matrix_worked_out_by_hand():
+    features = torch.tensor([[[[1.0, 2], [0, 1]], [[0.0, 1], [3, 0]]]])  # rows (1 2 0 1) and (0 1 3 0)
+    assert (4 * sy.gram(features)).tolist() == [[[6, 2], [2, 10]]]
+
+
+def test_it_knows_no_places_and_is_symmetric_without_negative_eigenvalues():
+    a = drawn(2, 5, 4, 6)
+    for order in (torch.randperm(24, generator=torch.Generator().manual_seed(1)), torch.arange(24).roll(7)):
+        assert torch.allclose(sy.gram(a.flatten(2)[:, :, order].view_as(a)), sy.gram(a))
+    assert torch.equal(sy.gram(a), sy.gram(a).mT) or torch.allclose(sy.gram(a), sy.gram(a).mT)
+    assert torch.linalg.eigvalsh(sy.gram(a)).min() > -1e-12
+
+
+def test_matching_gram_matrices_is_a_maximum_mean_discrepancy():
+    """sum (G_F - G_A)^2 = sum over k, k' of (f_k f_k')^2 + (a_k a_k')^2 - 2 (f_k a_k')^2. Li et al. 2017."""
+    f, a = drawn(3, 7), drawn(3, 7, seed=1)
+    kernel = ((f.T @ f) ** 2).sum() + ((a.T @ a) ** 2).sum() - 2 * ((f.T @ a) ** 2).sum()
+    assert torch.allclose(squares(f, a), kernel, rtol=1e-12)
+
+
+def test_features_c_times_as_large_cost_c_to_the_fourth_and_the_relative_loss_does_not_notice(tiny, pictures):
+    f, a = drawn(3, 7), drawn(3, 7, seed=1)
+    assert torch.allclose(squares(3 * f, 3 * a), 81 * squares(f, a))
+    net, x = tiny(), pictures(2)
+    louder = tiny()
+    with torch.no_grad():
+        for p in louder.model.conv1.parameters():
+            p *= 3
+    read = [sy.same_style(n, x[:1], ["relu1"]).read(vz.record(n, x[1:], ["relu1"])) for n in (net, louder)]
+    assert read[0] < -1e-4 and torch.allclose(*read, rtol=1e-4)
+
+
+def test_gatys_slope_of_the_style_loss():
+    """dE/dF = F^T (G - A) / (N^2 M^2), transposed, for E = sum (G - A)^2 / (4 N^2 M^2). Gatys et al. 2016, equation 6."""
+    f, a = drawn(3, 7).requires_grad_(), drawn(3, 7, seed=1)
+    (squares(f, a) / (4 * 9 * 49)).backward()
+    assert torch.allclose(f.grad, (f @ f.T - a @ a.T) @ f.detach() / (9 * 49))
+
+
+def test_a_picture_whose_style_and_content_are_asked_for_stays(tiny, pictures):
+    x = pictures(1)
+    options = {"steps": 5, "smoothness": 0}
+    assert sy.style_transfer(tiny(), x, x, **options).history == pytest.approx([0] * 5, abs=1e-6)
+    assert torch.allclose(sy.style_transfer(tiny(), x, x, **options).image, x, atol=1e-4)
+    other = pictures(1, seed=1)
+    assert sy.style_transfer(tiny(), x, other, style_weight=0, **options).history[0] == pytest.approx(0, abs=1e-6)
+    start = sy.style_transfer(tiny(), x, other, content_weight=0, start="style", **options)
+    assert start.history[0] == pytest.approx(0, abs=1e-6) and torch.allclose(start.image, other, atol=1e-4)
+
+
+@pytest.mark.parametrize("average", [True, False])
+def test_its_loss_is_the_formula_of_its_docstring(tiny, pictures, average):
+    net, x, s = tiny(), pictures(1), pictures(1, side=24, seed=1)
+    m = net.model
+
+    def features(image):
+        a = F.relu(m.conv1(image))
+        pooled = F.avg_pool2d(a, 2) if average else F.max_pool2d(a, 2)
+        return {"relu1": a[0].flatten(1), "relu2": F.relu(m.conv2(pooled))[0].flatten(1)}
+
+    def style(name):
+        g, t = (a[name] @ a[name].T / a[name].shape[1] for a in (features(start), features(s)))
+        return ((g - t) ** 2).sum() / (t**2).sum()
+
+    start = pictures(1, seed=2)
+    a, p = features(start)["relu2"], features(x)["relu2"]
+    expected = 3 * ((a - p) ** 2).sum() / (p**2).sum() + 20 * (0.25 * style("relu1") + 0.75 * style("relu2"))
+    options = {"content_layers": "relu2", "style_layers": {"relu1": 1, "relu2": 3}, "content_weight": 3, "style_weight": 20}
+    result = sy.style_transfer(net, x, s, start=start, average=average, steps=1, **options)
+    assert -result.history[0] == pytest.approx(float(expected), rel=1e-4)
+
+
+@pytest.mark.parametrize("optimiser, steps", [("lbfgs", 60), ("adam", 200)])
+def test_the_loss_falls_below_a_tenth(tiny, pictures, optimiser, steps):
+    x, s = pictures(1, tinted=True), pictures(1, seed=4, tinted=True)
+    result = sy.style_transfer(tiny(), x, s, steps=steps, optimiser=optimiser, smoothness=0)
+    assert 0 < -result.history[-1] < -0.1 * result.history[0]
+    assert result.image.shape == x.shape and result.image.min() >= 0 and result.image.max() <= 1
+
+
+def test_a_mix_lies_between_its_styles(tiny, pictures):
+    net, x, one, two = tiny(), *(pictures(1, seed=i, tinted=True) for i in (0, 4, 5))
+
+    def start(style, **options):
+        return -sy.style_transfer(net, x, style, steps=1, **options).history[0]
+
+    ends = start(one), start(two)
+    assert start([one, two], mix=[3, 1]) == pytest.approx(0.75 * ends[0] + 0.25 * ends[1], rel=1e-4)
+    assert start([one, two]) == pytest.approx(sum(ends) / 2, rel=1e-4)
+    assert start([one, two], mix=[0, 2]) == pytest.approx(ends[1], rel=1e-4)
+
+
+def test_luminance_keeps_i_and_q_of_the_content(tiny, pictures):
+    yiq = torch.tensor([[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
+    x, s = 0.4 + 0.2 * pictures(1), pictures(1, seed=1)
+    result = sy.style_transfer(tiny(), x, s, colours="luminance", steps=8, style_weight=5)
+    before, after = (torch.einsum("rc,nchw->nrhw", yiq, image) for image in (x, result.image))
+    inside = ((result.image > 0) & (result.image < 1)).all(1)
+    assert inside.float().mean() > 0.5 and (after - before)[:, 0].abs().max() > 0.02
+    assert torch.allclose(after[:, 1:].movedim(1, 0)[:, inside], before[:, 1:].movedim(1, 0)[:, inside], atol=2e-3)
+    assert torch.equal(result.images[-1:], result.image)
+
+
+def test_matched_colours_have_the_mean_and_the_covariance_of_the_other_picture(pictures):
+    x, other = pictures(1, side=32), 0.5 + 0.1 * (pictures(1, side=20, seed=1, tinted=True) - 0.5)
+    seen = sy.match_colours(x, other)
+    assert torch.allclose(seen.mean((2, 3)), other.mean((2, 3)), atol=1e-5)
+    assert torch.allclose(torch.cov(seen[0].flatten(1)), torch.cov(other[0].flatten(1)), atol=1e-6)
+    assert torch.allclose(sy.match_colours(x, x), x, atol=1e-5)
+    grey = sy.luminance(x).expand_as(x)
+    assert torch.allclose(sy.match_colours(grey, 0.5 * grey), 0.5 * grey, atol=1e-4)  # grey has one axis, and stays grey
+    assert torch.allclose(sy.match_colours(torch.full_like(x, 0.3), other).mean((2, 3)), other.mean((2, 3)), atol=1e-5)
+
+
+def test_matched_takes_the_style_in_the_contents_colours(tiny, pictures):
+    net, x, s = tiny(), pictures(1), pictures(1, seed=4, tinted=True)
+    matched = sy.style_transfer(net, x, s, colours="matched", steps=3)
+    assert torch.equal(matched.image, sy.style_transfer(net, x, sy.match_colours(s, x), steps=3).image)
+
+
+def test_textures_forget_the_places_and_have_the_size_asked_for(tiny, pictures):
+    net, s = tiny(), pictures(1, seed=4, tinted=True)
+    result = sy.texture(net, s, size=(20, 28), steps=80)
+    assert result.image.shape == (1, 3, 20, 28) and -result.history[-1] < -0.02 * result.history[0]
+    assert torch.equal(result.image, sy.texture(net, s, size=(20, 28), steps=80).image)
+    assert not torch.equal(result.image, sy.texture(net, s, size=(20, 28), steps=80, seed=1).image)
+
+
+def test_layers_that_nobody_names(tiny, network):
+    assert sy.style_layers_of(tiny()) == (["relu2"], ["relu1", "relu2"])
+    assert sy.style_layers_of(vz.load("zfnet")) == (["relu3"], [f"relu{i}" for i in range(1, 6)])
+    assert sy.style_layers_of(vz.load("torchvision/vgg11", pretrained=False))[0] == ["relu4_2"]
+    flat = network(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 256, 4)))
+    with pytest.raises(vz.VizlibError, match="no layer with a grid"):
+        sy.style_layers_of(flat)
+
+
+@pytest.mark.parametrize("how", ["stop", "interrupt", "error"])
+def test_however_it_ends_the_network_is_as_it_was_and_the_picture_is_kept(tiny, pictures, left_as_found, how):
+    net, x, s = tiny(), pictures(1), pictures(1, seed=1)
+    before = net(x)
+
+    def end(done, total, preview):
+        if done == 4 and how != "stop":
+            raise KeyboardInterrupt if how == "interrupt" else ZeroDivisionError
+        return done < 4
+
+    with left_as_found(net):
+        if how == "error":
+            with pytest.raises(ZeroDivisionError):
+                sy.style_transfer(net, x, s, steps=50, progress=end)
+        else:
+            result = sy.style_transfer(net, x, s, steps=50, progress=end)
+            assert result.stopped and torch.equal(result.image, sy.style_transfer(net, x, s, steps=4).image)
+    assert torch.equal(net(x), before)  # maxima again
+
+
+def test_the_preview_is_what_would_come_back(tiny, pictures):
+    seen = []
+    options = {"colours": "luminance", "steps": 6, "progress": lambda i, n, image: seen.append(image)}
+    assert torch.equal(sy.style_transfer(tiny(), pictures(1), pictures(1, seed=1), **options).image, seen[-1])
+
+
+def test_a_loss_that_is_no_number_says_what_to_lower(tiny, pictures, left_as_found):
+    net = tiny()
+    with left_as_found(net), pytest.raises(vz.VizlibError, match=r"After \d steps the score is .*Lower rate"):
+        sy.style_transfer(net, pictures(1), pictures(1, seed=1), optimiser="adam", rate=1e30, steps=9)
+
+
+@pytest.mark.parametrize(
+    ("options", "telling"),
+    [
+        ({"start": "nowhere"}, "start is one of content, noise, style, or a picture"),
+        ({"start": torch.zeros(1, 3, 8, 8)}, "start has the size of the content"),
+        ({"colours": "sepia"}, "colours is one of style, matched, luminance"),
+        ({"style_weight": -1}, "The weights are 0 or more, and not all 0"),
+        ({"style_weight": float("nan")}, "The weights are 0 or more"),
+        ({"style_weight": 0, "content_weight": 0}, "The weights are 0 or more"),
+        ({"mix": [1, 2]}, "mix has one weight for each style"),
+        ({"mix": [0]}, "The weights in mix are"),
+        ({"style_layers": {"relu1": -1}}, "The weights of layers are"),
+        ({"style_layers": ["relu7"]}, "no layer 'relu7'"),
+        ({"style": []}, "there are 0 styles"),
+        ({"style": torch.zeros(2, 3, 16, 16)}, "A style is one picture"),
+        ({"content": torch.zeros(2, 3, 16, 16)}, "content is one picture"),
+        ({"content": torch.zeros(3, 16, 16)}, "Add the batch dimension"),
+        ({"optimiser": "rmsprop"}, "optimiser is one of"),
+        ({"steps": 0}, "steps is a positive number"),
+    ],
+)
+def test_what_cannot_be_asked(tiny, pictures, options, telling):
+    asked = {"content": pictures(1), "style": pictures(1, seed=1), **options}
+    with pytest.raises(vz.VizlibError, match=telling):
+        sy.style_transfer(tiny(), asked.pop("content"), asked.pop("style"), **asked)
