@@ -68,7 +68,7 @@ def sgd(model, rate, decay):
 
 
 @torch.no_grad()
-def average(model, state, batch, count=80):
+def average(model, state, batch, count):
     """Give `model` the mean of its own weights and those of `state`, and batch-norm statistics that fit them, from `count` batches.
 
     Izmailov, Podoprikhin, Garipov, Vetrov & Wilson 2018, "Averaging Weights Leads to Wider Optima and Better Generalization".
@@ -148,6 +148,6 @@ def train_classifier(name, data, out, *, recipe=None, second=None, tell=print):
     if second is not None:
         first, batch = copy.deepcopy(model.state_dict()), Batches(train, second)
         more = go(second, batch, f"{name}-second")
-        average(model, first, batch)
+        average(model, first, batch, count=min(80, second.epochs * batch.per_epoch))
         run, epochs = Run(run.losses + more.losses, run.seconds + more.seconds), recipe.epochs + second.epochs
     return finish(name, epochs, **card_of_run(run))
