@@ -45,8 +45,8 @@ class Network(nn.Module):
     def __init__(self, model, *, name, mean, std, input_size=224, labels=None, names=None, card=None):
         super().__init__()
         self.name, self.input_size, self.card = name, input_size, Card(card or {})
-        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("mean", torch.as_tensor(mean).clone().view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.as_tensor(std).clone().view(1, 3, 1, 1), persistent=False)
         example = torch.full((1, 3, input_size, input_size), 0.5)
         model = prepare_model(copy.deepcopy(model), (example - self.mean) / self.std)
         # Depthwise convolutions run much faster with the channels last; plain ones gain nothing at small batches.
