@@ -32,6 +32,7 @@ from .attribution import (
     smoothgrad,
     ssim,
 )
+from .deception import evolve, fgsm, lbfgs_attack, pgd
 from .display import (
     Panel,
     center,
@@ -49,6 +50,9 @@ from .display import (
 )
 from .errors import VizlibError
 from .images import (
+    H_FLIP,
+    V_FLIP,
+    Warp,
     background,
     backgrounds,
     collages,
@@ -60,6 +64,9 @@ from .images import (
     photo,
     photos,
     resize,
+    rotation,
+    save_film,
+    scaling,
     scene,
     scenes,
     to_pil,
@@ -67,8 +74,41 @@ from .images import (
 )
 from .layers import receptive_field, record, unit
 from .networks import Network, anatomy, load, networks
-from .representation import autoencoder, decode, decoder, embed, neighbour_agreement, neighbours, strongest
-from .synthesis import class_picture, dream, dsift, feature_error, hog, invert, pixel_error, style_transfer, texture, visualize, zoom_film
+from .representation import (
+    EquivariantMap,
+    autoencoder,
+    decode,
+    decoder,
+    detectors,
+    embed,
+    empirical_receptive_field,
+    fit_equivariance,
+    fit_stitch,
+    logits_through,
+    map_error,
+    match_units,
+    minimal_image,
+    neighbour_agreement,
+    neighbours,
+    strongest,
+    train_equivariance,
+    train_stitch,
+)
+from .synthesis import (
+    class_picture,
+    dream,
+    dsift,
+    feature_error,
+    frame,
+    hog,
+    invert,
+    pixel_error,
+    style_poster,
+    style_transfer,
+    texture,
+    visualize,
+    zoom_film,
+)
 from .table import Table
 
 __version__ = "0.1.0"

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import vizlib as vz
+from vizlib.images import portraits, scene_objects
 
 KINDS = [row["kind"] for row in vz.scenes()]
 
@@ -122,3 +123,18 @@ def test_owners_and_names_of_a_batch_are_the_masks_of_single_scenes():
 def test_what_cannot_be_made_is_refused_in_words(arguments, sentence):
     with pytest.raises(vz.VizlibError, match=re.escape(sentence)):
         vz.scene(**arguments)
+
+
+def test_a_portrait_shows_one_object_of_the_scenes_and_says_which():
+    made = portraits(60, seed=3)
+    names = scene_objects()
+    assert made.images.shape == (60, 3, 96, 96) and made.images.min() >= 0 and made.images.max() <= 1
+    assert [names[k] for k in made.labels] == [name for (name,) in made.names]
+    assert set(made.owners.unique().tolist()) == {-1, 0} and (made.owners == 0).flatten(1).any(1).all()
+    assert set(names) == {name for row in vz.scenes() for name in row["cutouts"]}
+    assert len(set(made.labels.tolist())) > 30
+
+
+def test_the_same_seed_gives_the_same_portraits():
+    assert torch.equal(portraits(3, seed=(1, 2)).images, portraits(3, seed=(1, 2)).images)
+    assert not torch.equal(portraits(3, seed=1).images, portraits(3, seed=2).images)

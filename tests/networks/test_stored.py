@@ -4,6 +4,7 @@ import pytest
 import torch
 
 import vizlib as vz
+from vizlib.images import portraits
 from vizlib.networks.stored import WEIGHTS, stored
 from vizlib.training.scenenet import test_batches as fresh
 from vizlib.training.weights import accuracy
@@ -61,6 +62,13 @@ def test_scenenet_was_at_chance_before_its_training():
     assert vz.load("scenenet@0").card["top-1"]["fresh collages"] < 0.2 < vz.load("scenenet@100").card["top-1"]["fresh collages"]
 
 
+def test_objectnet_knows_one_object_at_a_time():
+    """On pictures from other seeds than those of its card."""
+    net, made = vz.load("objectnet"), portraits(200, seed=7_000_000)
+    right = float((net(made.images).argmax(1) == made.labels).float().mean())
+    assert right > 0.8 and abs(right - net.card["top-1"]["fresh pictures"]) < 0.08
+
+
 def known_photos(net):
     """Of the library's photographs with one of the network's labels: how many there are, and how many it gets right among its best five."""
     rows = [row for row in vz.photos() if row["label"] in net.labels]
@@ -75,6 +83,14 @@ def test_zfnet_reached_its_bar_and_knows_photographs():
     count, right = known_photos(net)
     assert right > count / 2
     assert known_photos(vz.load("zfnet@0"))[1] < count / 4
+
+
+def test_zfnet_b_is_as_good_and_another_network():
+    one, other = vz.load("zfnet"), vz.load("zfnet-b")
+    assert abs(one.card["validation top-1"] - other.card["validation top-1"]) < 0.02
+    assert not any(other.card["dead units"].values())
+    w, v = (torch.nn.functional.normalize(net.model.conv1.weight.flatten(1), dim=1) for net in (one, other))
+    assert (w * v).sum(1).mean() < 0.2 < (w @ v.T).amax(1).mean()  # other filters at each place, yet of the same kinds
 
 
 def test_zfnets_history_gets_better_and_ends_near_its_end():

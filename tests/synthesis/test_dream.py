@@ -1,5 +1,8 @@
 """Deep dream: octaves, steps of a fixed length, rolls, tiles, guides, films, and what cannot be dreamt."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -60,6 +63,14 @@ def test_a_dream_has_more_of_the_layer_stays_a_picture_and_repeats_itself(net, c
     assert not torch.equal(first.image, other.image) and not first.stopped
 
 
+def test_within_an_octave_the_score_rises_and_ends_above_that_of_every_photograph(net, clouds):
+    history = torch.tensor(vz.dream(net, clouds, layer="conv4", octaves=1, steps=60).history)
+    moving_average = history.unfold(0, 20, 1).mean(1)
+    assert (moving_average.diff() > 0).all()
+    photographs = torch.cat([vz.photo(name, 96) for name in vz.photos()["name"]])
+    assert history[-1] > sy.energy("conv4").read(vz.record(net, photographs, "conv4")).max()
+
+
 def test_the_photographs_own_detail_is_kept_where_nothing_was_dreamt(net, clouds):
     nearly = vz.dream(net, clouds, layer="conv4", octaves=3, steps=1, rate=1e-6)
     assert (nearly.image - clouds).abs().max() < 1e-3  # nothing was lost on the way through the small octaves
@@ -71,6 +82,34 @@ def test_tiles_have_the_slope_of_the_whole_away_from_their_seams(net, clouds):
     near[48 - 12 : 48 + 12] = near[:, 64 - 12 : 64 + 12] = True  # the seams, and as far as a unit sees
     gap = (tiled - whole).abs().amax((0, 1)) / whole.abs().max()
     assert gap[~near].max() < 0.02 < gap[near].max()
+
+
+def test_tiles_along_the_steps_of_a_layer_have_the_slope_of_the_whole_exactly(network):
+    patches = torch.nn.Conv2d(3, 5, 4, stride=4)  # each position sees 4 x 4 pixels of its own, and no seam cuts one
+    with torch.no_grad():
+        patches.weight.copy_(torch.randn(patches.weight.shape, generator=torch.Generator().manual_seed(0)))
+    net = network(torch.nn.Sequential(patches, torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()))
+    image, layer = torch.rand(2, 3, 24, 32, generator=torch.Generator().manual_seed(1)), net.layers["name"][0]
+    for goal in (sy.energy(layer), sy.channel(layer, 3), sy.best_match(net, image[:1].flip(3), layer)):
+        whole, tiled = slope(net, goal, image), slope(net, goal, image, tile=16)  # 24 x 32 in 2 x 2 tiles of 12 x 16
+        assert whole.abs().max() > 1e-4 and torch.allclose(tiled, whole, atol=1e-6)
+
+
+def test_tiles_need_less_than_half_of_the_memory():
+    pytest.importorskip("resource")  # Windows has none
+    script = """
+import resource, torch, vizlib as vz
+torch.set_num_threads(1)
+net, image = vz.load("lite0"), torch.full((1, 3, 768, 768), 0.5)
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+vz.dream(net, image[..., :64, :64], layer="stage5", octaves=1, steps=1)
+start = peak()
+for tile in (384, None):  # the peak only ever rises: the smaller one first
+    vz.dream(net, image, layer="stage5", octaves=1, steps=1, tile=tile)
+    print(peak() - start)
+"""
+    tiled, whole = map(int, subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split())
+    assert 0 < 2 * tiled < whole
 
 
 def test_a_guide_pulls_towards_its_own_features(net, clouds):
@@ -117,12 +156,40 @@ def test_an_interrupt_keeps_the_dream_so_far(net, clouds):
 def test_a_film_begins_with_the_picture_and_goes_in(net, clouds):
     film = vz.zoom_film(net, clouds, layer="conv4", frames=3, octaves=1, steps=1)
     assert film.images.shape == (3, 3, 96, 128) and torch.equal(film.images[:1], clouds) and torch.equal(film.image, film.images[-1:])
-    cut = vz.zoom_film(net, clouds, layer="conv4", frames=4, octaves=1, steps=1, progress=lambda done, total, preview: done < 2)
-    assert cut.stopped and len(cut.images) == 2
+    assert len(film.history) == 2 and not film.stopped
+    second = vz.dream(net, sy.zoomed(film.images[1:2], 1.05), layer="conv4", octaves=1, steps=1, seed=2)
+    assert torch.equal(second.image, film.image)
+
+
+def test_a_zoom_enlarges_about_the_middle():
     stripe = torch.zeros(1, 3, 40, 40)
     stripe[..., 15:25] = 1  # zoomed by two about its middle, it is twice as broad
     assert float(sy.zoomed(stripe, 2.0)[0, 0, 20].sum()) == pytest.approx(20, abs=1)
     assert torch.allclose(sy.zoomed(stripe, 1.0), stripe, atol=1e-4)
+
+
+def test_stop_within_a_frame_keeps_the_finished_frames(net, clouds):
+    for last, frames in ((1, 1), (4, 1), (5, 1), (6, 2), (7, 2)):  # six steps a frame
+        seen = []
+
+        def progress(done, total, preview, last=last, seen=seen):
+            seen.append((done, total))
+            return done < last
+
+        cut = vz.zoom_film(net, clouds, layer="conv4", frames=4, octaves=2, steps=3, progress=progress)
+        assert cut.stopped and len(cut.images) == frames and torch.equal(cut.image, cut.images[-1:])
+        assert seen == [(i + 1, 18) for i in range(last)]
+    whole = vz.zoom_film(net, clouds, layer="conv4", frames=2, octaves=1, steps=2, progress=lambda done, total, preview: done < 2)
+    assert not whole.stopped and len(whole.images) == 2  # refused after its last step: there was nothing left to stop
+
+
+def test_an_interrupt_within_a_frame_keeps_the_finished_frames(net, clouds):
+    def interrupted(done, total, preview):
+        if done == 3:
+            raise KeyboardInterrupt
+
+    cut = vz.zoom_film(net, clouds, layer="conv4", frames=4, octaves=1, steps=2, progress=interrupted)
+    assert cut.stopped and len(cut.images) == 2
 
 
 @pytest.mark.parametrize(

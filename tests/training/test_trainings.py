@@ -5,20 +5,31 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 import torch
 import torch.nn.functional as F
 
 import vizlib as vz
+from vizlib.images import scene_objects
 from vizlib.networks.architectures import PLAIN, PlainNet
-from vizlib.training import DecoderRecipe, Recipe, SceneRecipe, train_classifier, train_decoders, train_scenenet
+from vizlib.training import (
+    DecoderRecipe,
+    ObjectRecipe,
+    Recipe,
+    SceneRecipe,
+    train_classifier,
+    train_decoders,
+    train_objectnet,
+    train_scenenet,
+)  # fmt: skip
 from vizlib.training.__main__ import main
 from vizlib.training.batches import Batches, augment
 from vizlib.training.classifier import average
 from vizlib.training.decoders import pixel_error
 from vizlib.training.lenet import train_lenet
+from vizlib.training.stitching import measure_stitching
 
 SHORT = Recipe(crops=((2, 32), (2, 64)), batch=50, rate=0.1, keep=(0, 2), seed=3)
 
@@ -164,6 +175,15 @@ def test_scenenet_learns_and_is_measured_on_what_it_should_not_know(tmp_path):
     assert net.labels == tuple(vz.scenes()["kind"]) and net.input_size == 96
 
 
+def test_objectnet_learns_names_of_objects_from_pictures_of_one_each(tmp_path):
+    recipe = ObjectRecipe(steps=6, batch=16, rate=0.05)
+    lines = []
+    net = vz.load(train_objectnet(tmp_path, recipe=recipe, tell=lines.append, count=100))
+    assert net.labels == tuple(scene_objects()) and net.input_size == 96
+    assert net.card["recipe"] == asdict(recipe) and 0 <= net.card["top-1"]["fresh pictures"] <= net.card["top-5"]["fresh pictures"]
+    assert lines[-1].startswith("objectnet: fresh pictures")
+
+
 def test_lenet_reads_98_percent_of_fresh_digits():
     net = train_lenet()
     images, labels = vz.digits(2000, 1234)
@@ -196,3 +216,16 @@ def test_a_kill_is_an_interrupt_that_saves(packed, tmp_path):
     assert run.returncode == 130 and "the same command goes on from there" in rest
     state = torch.load(tmp_path / "zfnet-b.checkpoint", weights_only=True)
     assert 3 <= state["step"] < 48 and [p.name for p in tmp_path.iterdir()] == ["zfnet-b.checkpoint"]
+
+
+def test_the_seams_of_two_networks_are_measured(packed, tmp_path):
+    path = measure_stitching(packed, tmp_path, vz.load, pictures=60, validation=60, steps=2, tell=lambda line: None)
+    made = json.loads(path.read_text())
+    assert {(row["front"], row["method"]) for row in made["rows"]} == {
+        *((front, method) for front in ("zfnet", "zfnet@0") for method in ("identity", "ridge", "task")),
+        ("zfnet-b", "identity"),
+        ("zfnet-b", "ridge"),
+    }
+    own = [row["top-1"] for row in made["rows"] if row["front"] == "zfnet-b"]
+    assert all(abs(error - made["whole networks"]["zfnet-b"][0]) < 0.02 for error in own)  # a network stitched to itself is whole
+    assert made["networks' SHA-256"]["zfnet-b"] == vz.load("zfnet-b").card["sha256"]

@@ -3,10 +3,13 @@
 from .check import check_images
 from .convert import open_image, resize, to_pil
 from .digits import digits
+from .film import save_film
 from .library import background, backgrounds, cutout, cutouts, paste, photo, photos, whole_photos
-from .scenes import collages, scene, scenes
+from .scenes import collages, portraits, scene, scene_objects, scenes
+from .warps import H_FLIP, V_FLIP, Warp, rotation, scaling
 
 __all__ = [
+    "H_FLIP", "V_FLIP", "Warp",
     "background", "backgrounds", "check_images", "collages", "cutout", "cutouts", "digits", "open_image", "paste", "photo", "photos",
-    "resize", "scene", "scenes", "to_pil", "whole_photos",
+    "portraits", "resize", "rotation", "save_film", "scaling", "scene", "scene_objects", "scenes", "to_pil", "whole_photos",
 ]  # fmt: skip

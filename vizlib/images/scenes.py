@@ -18,6 +18,7 @@ from .library import DATA, background, backgrounds, cutout, sized_cutout
 FEWEST, MOST = 3, 7  # objects in a scene
 LONGEST = (0.4, 0.75)  # an object's longest side as a share of the picture's, where there are three; smaller where there are more
 STEPS = 24  # those shares are rounded to this many parts, so that a resized cut-out is used again
+SINGLE = (0.3, 0.75)  # the same for an object that is alone
 SHADOW, OFFSET = 0.45, 0.05  # how dark a shadow is; how far it falls and how soft it is, as shares of the object's longest side
 SHOW = ("all", "objects", "background")
 
@@ -88,6 +89,29 @@ def collages(kinds, seed=0, *, size=96, show="all", held_out=False):
     return Collages(images.clamp_(0, 1), torch.tensor(labels), torch.from_numpy(owners).long(), names)
 
 
+def portraits(count, seed=0, *, size=96):
+    """Pictures of one object each, on any background: Collages whose labels are the objects' places in `scene_objects()`.
+
+    The same cut-outs, backgrounds, light and shadows as in scenes, but one thing to a picture, as in a collection made to learn names from.
+    """
+    rng, objects = np.random.default_rng(seed), scene_objects()
+    labels = rng.integers(len(objects), size=count)
+    images = np.empty((count, size, size, 3), np.float32)
+    owners = np.full((count, size, size), -1, np.int8)
+    for image, owner, label in zip(images, owners, labels, strict=True):
+        flips, light = rng.random(2) < 0.5, rng.uniform(0.75, 1.2, 2)
+        _ground(image, flips[-1], light[-1], rng)
+        side = round(round(rng.uniform(*SINGLE) * STEPS) / STEPS * size)
+        _paint(image, owner, 0, _sprite(objects[label], side), flips[0], light[0], rng.uniform(0.3, 0.7, 2))
+    images = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
+    return Collages(images.clamp_(0, 1), torch.from_numpy(labels), torch.from_numpy(owners).long(), [[objects[k]] for k in labels])
+
+
+def scene_objects():
+    """The cut-outs that make the scenes, in the order of `scenes()`; those held out from training are not among them."""
+    return [name for world in _worlds().values() for name in world["cutouts"]]
+
+
 def _compose(image, owner, cutouts, show, rng):
     """Paint one scene into image (H, W, 3) and its objects' numbers into owner (H, W); return the objects' names."""
     size = len(image)
@@ -98,18 +122,22 @@ def _compose(image, owner, cutouts, show, rng):
     centres = (np.stack([cells // 3, cells % 3], 1) + 0.5) / 3 + rng.uniform(-0.12, 0.12, (count, 2))
     shares = rng.uniform(*LONGEST, count) * (FEWEST / count) ** 0.5
     flips, light = rng.random(count + 1) < 0.5, rng.uniform(0.75, 1.2, count + 1)
-    ground = _backgrounds(size)
-    number, corner = rng.integers(len(ground)), rng.integers(0, ground.shape[1] - size + 1, 2)
+    _ground(image, flips[-1], light[-1], rng)
     if show == "objects":
         image[:] = 0.5
-    else:
-        patch = ground[number, corner[0] : corner[0] + size, corner[1] : corner[1] + size]
-        image[:] = light[-1] * (patch[:, ::-1] if flips[-1] else patch)
     if show == "background":
         return []
     for k, name in enumerate(names):
         _paint(image, owner, k, _sprite(name, round(round(shares[k] * STEPS) / STEPS * size)), flips[k], light[k], centres[k])
     return names
+
+
+def _ground(image, flip, light, rng):
+    """Fill image (H, W, 3) with a piece of one of the backgrounds."""
+    ground, size = _backgrounds(len(image)), len(image)
+    number, corner = rng.integers(len(ground)), rng.integers(0, ground.shape[1] - size + 1, 2)
+    patch = ground[number, corner[0] : corner[0] + size, corner[1] : corner[1] + size]
+    image[:] = light * (patch[:, ::-1] if flip else patch)
 
 
 def _paint(image, owner, k, sprite, flip, light, centre):

@@ -2,8 +2,20 @@
 
 from .pooling import average_pooling
 from .receptive import ReceptiveField, receptive_field
-from .record import record, tap
+from .record import record, resume, tap
 from .rules import RULES, relu_rule
 from .target import prepare, scores, unit
 
-__all__ = ["RULES", "ReceptiveField", "average_pooling", "prepare", "receptive_field", "record", "relu_rule", "scores", "tap", "unit"]
+__all__ = [
+    "RULES",
+    "ReceptiveField",
+    "average_pooling",
+    "prepare",
+    "receptive_field",
+    "record",
+    "relu_rule",
+    "resume",
+    "scores",
+    "tap",
+    "unit",
+]

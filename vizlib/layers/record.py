@@ -60,6 +60,12 @@ def substitute(net, layer, values):
         handle.remove()
 
 
+def resume(net, layer, values):
+    """The logits that the rest of the network makes of `values` (N, K, h, w) at `layer`, differentiable: the second half of a network."""
+    with substitute(net, layer, values):
+        return net(net.neutral.expand(1, -1, net.input_size, net.input_size))
+
+
 def record(net, images, layers):
     """The activations of `layers` for `images`.
 

@@ -24,7 +24,7 @@ ZFNET_COARSE = (Conv(48, 11, stride=4, pool=True), Conv(128, 5), Conv(192, 3), C
 # For collages of 96 x 96 pixels; the last layer sees about half of the picture, enough for an object.
 SCENENET = (Conv(32, 5, stride=2, pool=True), Conv(64, 3, pool=True), Conv(128, 3), Conv(128, 3), Conv(192, 3))
 
-PLAIN = {"zfnet": ZFNET, "zfnet-b": ZFNET, "zfnet-coarse": ZFNET_COARSE, "scenenet": SCENENET}
+PLAIN = {"zfnet": ZFNET, "zfnet-b": ZFNET, "zfnet-coarse": ZFNET_COARSE, "scenenet": SCENENET, "objectnet": SCENENET}
 
 
 class PlainNet(nn.Sequential):

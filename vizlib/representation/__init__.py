@@ -1,18 +1,47 @@
 """What does the code keep?  Units and the patches they answer to, codes as points, pictures read back from codes."""
 
+from .convergent import Matching, match_units, unit_correlations
 from .decoding import Autoencoder, Decoder, autoencoder, decode, decoder
+from .detectors import Detectors, detectors
 from .embedding import embed, neighbour_agreement, neighbours
+from .equivariance import EquivariantMap, fit_equivariance, logits_through, map_error, train_equivariance
+from .fields import EmpiricalField, empirical_receptive_field
+from .minimal import Minimal, minimal_image, smooth_fill
+from .regression import forward_selection, least_squares, moments
+from .stitching import Stitch, fit_stitch, franken, train_stitch
 from .strongest import Strongest, strongest
 
 __all__ = [
     "Autoencoder",
     "Decoder",
+    "Detectors",
+    "EmpiricalField",
+    "EquivariantMap",
+    "Matching",
+    "Minimal",
+    "Stitch",
     "Strongest",
     "autoencoder",
     "decode",
     "decoder",
+    "detectors",
     "embed",
+    "empirical_receptive_field",
+    "fit_equivariance",
+    "fit_stitch",
+    "forward_selection",
+    "franken",
+    "least_squares",
+    "logits_through",
+    "map_error",
+    "match_units",
+    "minimal_image",
+    "moments",
     "neighbour_agreement",
     "neighbours",
+    "smooth_fill",
     "strongest",
+    "train_equivariance",
+    "train_stitch",
+    "unit_correlations",
 ]

@@ -6,15 +6,18 @@ from .canvas import Fourier, Pixels, noise
 from .colours import luminance, match_colours, with_luminance_of
 from .descriptors import dsift, hog
 from .dream import dream, octave_sizes, zoom_film, zoomed
+from .frame import Frame, Model, frame, langevin, moment_error
 from .invert import code_error, feature_error, invert, paper_smoothness, pixel_error
 from .jitter import jitter
 from .objective import Objective, best_match, channel, direction, diversity, energy, gram, objective, same_code, same_style
+from .poster import style_poster
 from .style import style_layers_of, style_transfer, texture
 from .visualize import class_picture, visualize
 
 __all__ = [
     "ascend", "best_match", "channel", "class_picture", "code_error", "direction", "diversity", "dream", "dsift", "energy",
-    "feature_error", "Fourier", "gram", "hog", "invert", "jitter", "luminance", "match_colours", "noise", "objective", "Objective",
+    "feature_error", "Fourier", "frame", "Frame", "gram", "hog", "invert", "jitter", "langevin", "luminance", "match_colours",
+    "Model", "moment_error", "noise", "objective", "Objective",
     "octave_sizes", "paper_smoothness", "pixel_error", "Pixels", "priors", "Result", "same_code", "same_style", "style_layers_of",
-    "style_transfer", "texture", "visualize", "with_luminance_of", "zoom_film", "zoomed",
+    "style_poster", "style_transfer", "texture", "visualize", "with_luminance_of", "zoom_film", "zoomed",
 ]  # fmt: skip

@@ -26,14 +26,14 @@ def ascend(
     net, target, canvas, *, steps=128, optimiser="adam", rate=0.05, jitter=None, penalties=(), after=(), tile=None, snapshots=8, seed=0,
     progress=None,
 ):  # fmt: skip
-    """Optimise `canvas` (Pixels or Fourier) so that `target` grows. Returns a Result.
+    """Optimise `canvas` (Pixels, Fourier, or any with knobs, image() and settle()) so that `target` grows. Returns a Result.
 
     target: as in `gradient` (a label, a class, vz.unit, a function of the logits) or an Objective. optimiser: "adam", "sgd" (momentum 0.9),
-    "lbfgs", or "normalised" (rate * g / mean |g| for each picture); rate: its step size. jitter: a dict for `vizlib.synthesis.jitter`,
-    drawn anew at each step. penalties: (weight, function) pairs; weight * function(image) is taken off the score. after: functions
-    (image, gradient, step) -> image, applied after each step; for Pixels only. tile: look at larger pictures in pieces of at most so many
-    pixels a side, to save memory; a piece counts by its area, and knows nothing of its neighbours. snapshots: how many pictures to keep
-    along the way. progress: a function (done, total, preview) -> bool; False ends it.
+    "lbfgs", "normalised" (rate * g / mean |g| for each picture), or a function (knobs, rate) that makes one; rate: its step size.
+    jitter: a dict for `vizlib.synthesis.jitter`, drawn anew at each step. penalties: (weight, function) pairs; weight * function(image) is
+    taken off the score. after: functions (image, gradient, step) -> image, applied after each step; for Pixels only. tile: look at larger
+    pictures in pieces of at most so many pixels a side, to save memory; a piece counts by its area, and knows nothing of its neighbours.
+    snapshots: how many pictures to keep along the way. progress: a function (done, total, preview) -> bool; False ends it.
     An interrupt ends it too: the picture so far comes back. Raises VizlibError where the score is no longer a number, with what to lower.
     """
     goal, generator = objective(net, target), torch.Generator().manual_seed(seed)
@@ -54,7 +54,8 @@ def ascend(
         value = float(score.detach().mean())
         if not (math.isfinite(value) and math.isfinite(float(total.detach()))):
             raise VizlibError(
-                f"After {len(result.history)} steps the score is {value}. Lower rate (now {rate:g}) or the penalties' weights."
+                f"After {len(result.history)} steps the score is {value}. Lower rate (now {rate:g}), "
+                "the target's weights (style_weight, say) or those of the penalties (smoothness, say)."
             )
         values.append(value)
         (-total).backward()
@@ -129,6 +130,8 @@ def _optimiser(name, knobs, rate):
         "lbfgs": lambda: torch.optim.LBFGS([knobs], rate, max_iter=1, history_size=20, line_search_fn=None),
         "normalised": lambda: _Normalised(knobs, rate),
     }
+    if callable(name):
+        return name(knobs, rate)
     if name not in makers:
         raise VizlibError(f"optimiser is one of {', '.join(makers)}; this is {name!r}.")
     return makers[name]()

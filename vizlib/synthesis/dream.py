@@ -86,28 +86,35 @@ def octave_sizes(size, octaves=4, scale=1.4):
 def zoom_film(net, image, *, frames=24, zoom=1.05, turn=0.0, octaves=2, steps=4, seed=0, progress=None, **options):
     """Into the dream: the picture; then, again and again, the frame before enlarged by `zoom` and dreamt on. Returns a Result.
 
-    .images: (frames, 3, H, W), `image` first; .image: the last one. turn: degrees to turn by at each frame. octaves, steps and other
-    options: of `dream`, for each frame. progress(done, total, preview) counts frames; Stop and an interrupt keep the frames so far.
+    .images: (frames, 3, H, W), `image` first; .image: the last one; .history: each dreamt frame's last score. turn: degrees to turn by at
+    each frame. octaves, steps and other options: of `dream`, for each frame. progress(done, total, preview) counts the steps of all frames;
+    Stop and an interrupt keep the finished frames. `vz.save_film` writes them to a file.
     Mordvintsev, Olah & Tyka 2015, "Inceptionism", last section.
     """
     if not (isinstance(frames, int) and frames > 1):
         raise VizlibError(f"A film has two frames or more; this is frames={frames!r}.")
     image = check_images(image)[:1].detach()
-    reel, history, stopped = [image], [], False
+    reel, history, refused = [image], [], []
+
+    def told(done, total, preview):
+        before = (len(reel) - 1) * total  # each frame takes `total` steps
+        if progress(before + done, (frames - 1) * total, preview) is False:
+            refused.append(before + done)
+        return not refused
+
     try:
         for i in range(1, frames):
-            part = dream(net, zoomed(reel[-1], zoom, turn), octaves=octaves, steps=steps, seed=seed + i * octaves, **options)
+            settings = {"octaves": octaves, "steps": steps, "seed": seed + i * octaves, "progress": progress and told}
+            part = dream(net, zoomed(reel[-1], zoom, turn), **settings, **options)
             if part.stopped:
-                stopped = True
                 break
             reel.append(part.image)
             history.append(part.history[-1])
-            if progress is not None and progress(i + 1, frames, part.image) is False:
-                stopped = i + 1 < frames
+            if refused:
                 break
-    except KeyboardInterrupt:
-        stopped = True
-    return Result(reel[-1], torch.cat(reel), history, stopped)
+    except KeyboardInterrupt:  # between two frames; within one, `dream` sees to it
+        pass
+    return Result(reel[-1], torch.cat(reel), history, stopped=len(reel) < frames)
 
 
 def zoomed(image, zoom=1.05, turn=0.0):

@@ -33,8 +33,9 @@ def invert(
     smoothness: the paper's weight of TV; default: `paper_smoothness` for "paper", 0.2 for "fourier".
     restarts: start so many times, as one batch, from the seeds seed, seed + 1, ...; the restarts of the first picture come first.
     grey: paint with one brightness, for networks such as `hog` that see no colours (and leave them to chance).
-    progress, snapshots and other options: as in `ascend`; history holds minus the first term. An interrupt, or progress returning False,
-    keeps the picture so far. Raises VizlibError for an unknown layer or method, pictures that are none, and a code of zeros.
+    progress, snapshots and other options: as in `ascend` (penalties come on top); history holds minus the first term. An interrupt, or
+    progress returning False, keeps the picture so far.
+    Raises VizlibError for an unknown layer or method, pictures that are none, and a code of zeros.
     Mahendran & Vedaldi 2015, "Understanding Deep Image Representations by Inverting Them", section 3; constants from their code.
     """
     images = check_images(images)
@@ -57,19 +58,23 @@ def invert(
     canvas = _start(images, restarts, seed, paper, grey)
     goal = same_code(net, images.repeat_interleave(restarts, 0), layer)
     steps, rate = steps or (400 if paper else 200), rate or (0.004 * sigma**2 if paper else 0.05)
-    settings = {"penalties": penalties, "seed": seed} | options
+    settings = {"seed": seed} | options | {"penalties": [*penalties, *options.get("penalties", ())]}
     if not paper:
         return ascend(net, goal, canvas, steps=steps, rate=rate, snapshots=snapshots, progress=progress, **settings)
     return _descend(net, goal, canvas, steps, rate, snapshots, progress, settings)
 
 
 def paper_smoothness(net, layer):
-    """The paper's weight of TV: 0.5 in the first 30 % of the layers, 5 up to 60 %, 50 beyond (of 20 layers: 1 to 6, 7 to 12, 13 to 20)."""
+    """The paper's weight of TV: 0.5 in the first third of the layers, 5 in the second, 50 in the last.
+
+    The paper: 0.5 up to relu2, 5 up to relu4, 50 from conv5 on, which are the thirds of `zfnet`; 0.5 for HOG and dense SIFT,
+    where it has to be said: smoothness=0.5. Raises VizlibError for a layer that is not in net.layers.
+    """
     names = [n for n in net.layers["name"] if n in (layer, net.layer(layer).name)]
     if not names:
         raise VizlibError(f"{layer!r} is not one of net.layers, so its depth is not known: pass smoothness=0.5 (early) to 50 (late).")
-    depth = (net.layers["name"].index(names[0]) + 1) / len(net.layers)
-    return 0.5 if depth <= 0.3 else 5.0 if depth <= 0.6 else 50.0
+    rank, count = net.layers["name"].index(names[0]) + 1, len(net.layers)
+    return 0.5 if 3 * rank <= count else 5.0 if 3 * rank <= 2 * count else 50.0
 
 
 def code_error(codes, wanted, others):

@@ -51,7 +51,8 @@ def style_transfer(
         goals = [(content_weight * v, same_code(net, seen, name)) for name, v in of_content.items() if share["content_weight"]]
         for m, s in zip(mix, styles, strict=True):
             goals += [(style_weight * m * w, same_style(net, s, [name])) for name, w in of_style.items() if share["style_weight"]]
-        canvas = Pixels(_start(start, seen, styles[0], seed), clip=False)
+        first = _start(start, seen, styles[0], seed)
+        canvas = Pixels(_grey(first) if colours == "luminance" else first, clip=False)
         return _paint(net, goals, canvas, smoothness, optimiser, rate, steps, seed, progress, finish, options)
 
 

@@ -9,9 +9,13 @@ from ..errors import VizlibError
 from ..networks import load
 from .classifier import RECIPES, train_classifier
 from .decoders import train_decoders
+from .equivariance import measure_equivariance
+from .objectnet import train_objectnet
 from .scenenet import train_scenenet
+from .stitching import measure_stitching
 
-NAMES = (*RECIPES, "scenenet", "decoders", "decoder-controls")
+NUMBERS = ("equivariance", "stitching")  # measured, not trained
+NAMES = (*RECIPES, "scenenet", "objectnet", "decoders", "decoder-controls", *NUMBERS)
 
 
 def main(arguments=None):
@@ -20,14 +24,15 @@ def main(arguments=None):
         description="Train one of the course's own networks. Stop it with Ctrl-C when you like: the same command goes on where it stopped.",
     )
     parser.add_argument("name", choices=NAMES, metavar="NAME", help=f"what to train: {', '.join(NAMES)}; decoders need a trained zfnet")
-    parser.add_argument("--data", help="the folder of Tiny ImageNet (scenenet needs none)")
+    parser.add_argument("--data", help="the folder of Tiny ImageNet (scenenet and objectnet need none)")
     parser.add_argument("--out", default="runs", help="the folder for weights, cards and checkpoints (default: runs)")
     chosen = parser.parse_args(arguments)
-    if chosen.data is None and chosen.name != "scenenet":
+    if chosen.data is None and chosen.name not in ("scenenet", "objectnet"):
         parser.error("--data is missing: the folder of Tiny ImageNet")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill is an interrupt
     try:
-        print(f"done: {_train(chosen.name, chosen.data, chosen.out)}; copied to data/weights, with its card, the course uses it")
+        place = "data" if chosen.name in NUMBERS else "data/weights, with its card"
+        print(f"done: {_train(chosen.name, chosen.data, chosen.out)}; copied to {place}, the course uses it")
     except VizlibError as problem:
         print(problem, file=sys.stderr)
         return 1
@@ -48,6 +53,12 @@ def _train(name, data, out):
         return train_classifier(name, data, out, tell=tell)
     if name == "scenenet":
         return train_scenenet(out, tell=tell)
+    if name == "objectnet":
+        return train_objectnet(out, tell=tell)
+    if name == "equivariance":
+        return measure_equivariance(data, out, ours("zfnet"), tell=tell)
+    if name == "stitching":
+        return measure_stitching(data, out, ours, tell=tell)
     return train_decoders(name, data, out, load=ours, tell=tell)
 
 
