@@ -1,0 +1,50 @@
+"""The decoders in data/weights: what they were made for, and how far off they are on photographs."""
+
+import pytest
+import torch
+
+import vizlib as vz
+from vizlib.representation import autoencoder, decoder
+from vizlib.training.decoders import pixel_error
+
+LAYERS = ("pool1", "relu3", "pool5", "logits")
+
+
+@pytest.fixture(scope="module")
+def net():
+    return vz.load("zfnet")
+
+
+@pytest.fixture(scope="module")
+def photos():
+    return torch.cat([vz.photo(name, 64) for name in vz.photos()["name"]])
+
+
+def test_the_deeper_the_layer_the_larger_the_error_and_never_the_mean_pictures(net, photos):
+    errors = [pixel_error(photos, vz.decode(net, photos, layer=layer)) for layer in LAYERS]
+    mean = pixel_error(photos, photos.mean(0, keepdim=True).expand_as(photos))
+    assert errors == sorted(errors) and errors[0] < 0.3 and errors[-1] < mean
+    assert abs(mean - 0.5**0.5) < 0.03
+
+
+def test_a_code_of_the_same_size_that_is_made_to_be_decoded_keeps_more(net, photos):
+    auto = pixel_error(photos, autoencoder()(photos).clamp(0, 1))
+    trained, untrained = (pixel_error(photos, vz.decode(n, photos, layer="pool5")) for n in (net, vz.load("zfnet@0")))
+    assert auto < min(trained, untrained) - 0.02
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_every_card_says_for_which_weights_it_was_made(net, layer):
+    card = decoder(net, layer).card
+    assert card["network"] == "zfnet" and card["network's SHA-256"] == net.card["sha256"] and card["layer"] == layer
+    assert card["command"] == "python -m vizlib.training decoders --data PATH" and 0 < card["pixel error"] < 0.71
+
+
+def test_a_layer_without_a_decoder_is_refused_with_those_that_have_one(net):
+    with pytest.raises(vz.VizlibError, match="zfnet-logits, zfnet-pool1, zfnet-pool5, zfnet-relu3"):
+        vz.decode(net, torch.rand(1, 3, 64, 64), layer="conv4")
+
+
+def test_a_network_with_other_weights_is_refused():
+    with pytest.raises(vz.VizlibError, match="There is no decoder"):
+        vz.decode(vz.load("zfnet-b"), torch.rand(1, 3, 64, 64), layer="pool5")
