@@ -21,7 +21,7 @@ def style_poster(
 
     content_i has sizes[i] pixels on its longest side, style_i `stroke` times as many (above 1: broader strokes). A unit that sees 77 pixels
     sees a head at the smallest size and an eyelash at the largest: one size alone gives either fine strokes or bold shapes.
-    margin: so many pixels are mirrored around the picture and cut off in the end, because units at an edge see black beyond it.
+    margin: so many pixels are mirrored around the picture and cut off in the end, because units at an edge see zeros beyond it.
     content: (1, 3, H, W). style: a picture or a list of them. steps: at each size. Other options: of `style_transfer`.
     .image and .images (the result of each size) have the last size; history runs over all sizes. progress(done, total, preview), Stop and
     an interrupt: as in `ascend`. Raises VizlibError for sizes that do not grow, and whatever `style_transfer` refuses.
