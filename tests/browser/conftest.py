@@ -41,6 +41,8 @@ def lab(tmp_path_factory):
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}"]
     command += ["--ServerApp.port_retries=0", f"--ServerApp.root_dir={course / 'notebooks'}", "--IdentityProvider.token="]
+    kernels = "--MappingKernelManager.cull_"  # a notebook's kernel holds more than 1 GB: it ends soon after its page is closed
+    command += [f"{kernels}idle_timeout=5", f"{kernels}interval=5"]
     log = home / "jupyterlab.log"
     with log.open("w") as output:
         server = subprocess.Popen(
