@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from attribution import medians, peer_model
 
 import vizlib as vz
+from vizlib.networks.architectures import ZFNET, PlainNet
 from vizlib.synthesis import Fourier, gram
 
 try:
@@ -73,18 +74,29 @@ def rows(steps):
     face = photo[..., 80:304, 80:304]
     model = peer_model("lite0")
     logit, stage = Loop(model, ["classifier"]), Loop(model, [PATH])
-    painter = Loop(copy.deepcopy(plain.model), [f"relu{i}" for i in range(1, 6)])
+    painters = {  # the networks as they were trained, with batch-norm; each with its layers for style, and the one for content
+        "zfnet": (Loop(PlainNet(ZFNET, 200, norm=True).eval(), [f"relu{i}" for i in range(1, 6)]), "relu3"),
+        "lite0": (Loop(copy.deepcopy(model), ["bn1", "blocks.1", "blocks.3", "blocks.5", "bn2"]), "blocks.3"),
+    }
     k, code = net.index("goldfish"), stage(face)[PATH].detach()
     content = F.interpolate(photo, 192, mode="bilinear")
-    grams = {name: gram(a.detach()) for name, a in painter(style).items()}
-    of_content = painter(content)["relu3"].detach()
 
     def lucent(objective):
         transforms = {"show_image": False, "progress": False, "thresholds": (steps,)}
         return lambda: render.render_vis(model, objective, lambda: param.image(224), **transforms)
 
-    def styled(a):
-        return -sum(((gram(a[n]) - g) ** 2).sum() / (g**2).sum() for n, g in grams.items()) - ((a["relu3"] - of_content) ** 2).mean()
+    def paint(net):
+        return lambda: vz.style_transfer(net, content, style, optimiser="adam", steps=steps, snapshots=0)
+
+    def painted(name):
+        painter, middle = painters[name]
+        grams = {n: gram(a.detach()) for n, a in painter(style).items()}
+        code = painter(content)[middle].detach()
+
+        def alike(a):
+            return -sum(((gram(a[n]) - g) ** 2).sum() / (g**2).sum() for n, g in grams.items()) - ((a[middle] - code) ** 2).mean()
+
+        return lambda: painter.climb(content, alike, steps)
 
     def match(a):
         return -((a[PATH] - code) ** 2).mean()
@@ -98,9 +110,6 @@ def rows(steps):
     def waves(target):
         return lambda: vz.visualize(net, target, canvas=Fourier(224), steps=steps, snapshots=0)
 
-    def paint():
-        return vz.style_transfer(plain, content, style, optimiser="adam", steps=steps, snapshots=0)
-
     def invert():
         return vz.invert(net, face, layer="stage5", steps=steps, snapshots=0)
 
@@ -113,7 +122,8 @@ def rows(steps):
         ("channel of stage5, 224 px", waves(vz.unit("stage5", 17)), lucent("blocks_4:17") if render else channel, who),
         ("dream, 384 px, 4 octaves", dream, lambda: stage.dream(photo, steps // 4), "loop"),
         ("inversion of stage5, 224 px", invert, lambda: stage.climb(face, match, steps), "loop"),
-        ("style, zfnet, 192 px", paint, lambda: painter.climb(content, styled, steps), "loop"),
+        ("style, lite0, 192 px", paint(net), painted("lite0"), "loop"),
+        ("style, zfnet, 192 px", paint(plain), painted("zfnet"), "loop"),
     ]
 
 

@@ -74,6 +74,7 @@ def test_zero_is_the_middle_of_a_signed_scale_and_the_start_of_an_unsigned_one()
     assert _limits(np.array([-4.0, 1.0]), None, 100) == (-4, 4)
     assert _limits(np.array([1.0, 4.0]), None, 100) == (0, 4)
     assert _limits(np.array([0.0, 4.0]), 10, 100) == (0, 10)
+    assert _limits(np.array([-1e-6, 4.0]), None, 100) == (0, 4), "a rounding error is no sign"
     assert _limits(np.zeros(3), None, 99.5) == (0, 1)
 
 

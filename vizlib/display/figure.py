@@ -184,9 +184,9 @@ def _draw_cell(fig, cell, title, box, limit, clip):
 
 
 def _limits(values, limit, clip):
-    """The ends of the colour scale: symmetric around zero for signed values, from zero for others."""
+    """The ends of the colour scale: symmetric around zero for signed values, from zero for others. A rounding error is no sign."""
     top = float(limit or np.percentile(np.abs(values), clip) or np.abs(values).max() or 1)
-    return (-top if values.min() < 0 else 0.0), top
+    return (-top if values.min() < -1e-4 * top else 0.0), top
 
 
 def _number(value):

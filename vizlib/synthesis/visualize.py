@@ -25,7 +25,7 @@ def visualize(net, target, *, canvas=None, jitter=ROBUST, steps=192, rate=0.05, 
     return result
 
 
-def class_picture(net, target, *, size=None, count=1, steps=64, seed=0, **options):
+def class_picture(net, target, *, size=None, count=1, steps=128, seed=0, **options):
     """One object of the class that `target` names, as the network would have it, in the middle of a grey picture. Returns a Result.
 
     A Fourier canvas with a window, shaken, turned and above all scaled before every look, so that a single object has to fill it at every
