@@ -54,6 +54,12 @@ def test_its_outputs_hold_no_error_no_warning_no_widget_state_and_no_svg(path):
 
 
 @everywhere
+def test_no_placeholder_is_left_in_it(path):
+    for cell in cells(path):
+        assert not re.search(r"@[A-Z]+@|\bTODO\b|\bFIXME\b|\bTBD\b", cell.source), cell.source
+
+
+@everywhere
 def test_its_tags_are_ones_that_nbval_knows(path):
     for cell in cells(path):
         assert set(cell.metadata.get("tags", [])) <= {CHECKED}, cell.source  # nbval ignores a mistyped tag silently
