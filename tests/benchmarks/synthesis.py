@@ -85,16 +85,16 @@ def rows(steps):
         transforms = {"show_image": False, "progress": False, "thresholds": (steps,)}
         return lambda: render.render_vis(model, objective, lambda: param.image(224), **transforms)
 
-    def paint(net):
-        return lambda: vz.style_transfer(net, content, style, optimiser="adam", steps=steps, snapshots=0)
+    def paint(network):
+        return lambda: vz.style_transfer(network, content, style, optimiser="adam", steps=steps, snapshots=0)
 
     def painted(name):
         painter, middle = painters[name]
         grams = {n: gram(a.detach()) for n, a in painter(style).items()}
-        code = painter(content)[middle].detach()
+        wanted = painter(content)[middle].detach()
 
         def alike(a):
-            return -sum(((gram(a[n]) - g) ** 2).sum() / (g**2).sum() for n, g in grams.items()) - ((a[middle] - code) ** 2).mean()
+            return -sum(((gram(a[n]) - g) ** 2).sum() / (g**2).sum() for n, g in grams.items()) - ((a[middle] - wanted) ** 2).mean()
 
         return lambda: painter.climb(content, alike, steps)
 

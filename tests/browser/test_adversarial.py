@@ -24,4 +24,3 @@ def test_an_attack_on_any_photo_towards_any_label_and_stop(run_notebook, hand):
     expect(panel.status).to_have_text(re.compile(r"Working: step \d+ of 40"), timeout=60_000)
     panel.stop.click()
     expect(panel.status).to_have_text(re.compile(r"giant panda .* is now .*Stopped after \d+ of 40 steps\."), timeout=30_000)
-    page.screenshot(path="/tmp/mk/12_panel.png")
