@@ -8,6 +8,7 @@ from torch import nn
 
 import vizlib as vz
 from vizlib.attribution import baseline_pictures
+from vizlib.attribution.path import _tilt
 
 
 def test_on_a_linear_network_it_is_gradient_times_difference_with_one_step(network, redrawn, pictures):
@@ -25,13 +26,13 @@ def test_a_square_is_integrated_exactly_by_the_midpoint_rule(network):
             return (x**2).sum((1, 2, 3))[:, None].repeat(1, 2)
 
     net, x = network(Squares()), torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
-    torch.testing.assert_close(vz.integrated_gradients(net, x, 0, baseline=0.5, steps=3, power=1), x**2 - 0.25)
+    torch.testing.assert_close(vz.integrated_gradients(net, x, 0, baseline=0.5, steps=3, power=1, complete=False), x**2 - 0.25)
 
 
 @pytest.mark.parametrize("baseline", ["neutral", "black", "white", "blur", "noise", 0.25, (0.1, 0.5, 0.9)])
 def test_it_adds_up_to_the_rise_of_the_score(tiny, pictures, baseline):
     net, x = tiny(seed=3), pictures(2, seed=5)
-    maps = vz.integrated_gradients(net, x, 1, baseline=baseline, steps=300)
+    maps = vz.integrated_gradients(net, x, 1, baseline=baseline, steps=300, complete=False)
     with torch.no_grad():
         rise = net(x)[:, 1] - net(baseline_pictures(net, x, baseline))[:, 1]
     torch.testing.assert_close(maps.sum((1, 2, 3)), rise, rtol=0.02, atol=0.002)
@@ -41,8 +42,25 @@ def test_it_adds_up_to_the_rise_of_the_score(tiny, pictures, baseline):
 
 def test_more_steps_leave_a_smaller_error(tiny, pictures):
     net, x = tiny(seed=3), pictures(16, seed=5)
-    error = [vz.completeness_error(net, x, 1, vz.integrated_gradients(net, x, 1, steps=n)).median() for n in (4, 16, 64)]
+    maps = [vz.integrated_gradients(net, x, 1, steps=n, complete=False) for n in (4, 16, 64)]
+    error = [vz.completeness_error(net, x, 1, m).median() for m in maps]
     assert error[0] > 2 * error[1] > 4 * error[2] and error[2] < 0.02
+
+
+def test_few_steps_add_up_too(tiny, pictures):
+    net, x = tiny(seed=3), pictures(16, seed=5)
+    bare, tilted = ([vz.integrated_gradients(net, x, 1, steps=n, complete=c) for n in (6, 400)] for c in (False, True))
+    assert vz.completeness_error(net, x, 1, bare[0]).max() > 0.02
+    assert vz.completeness_error(net, x, 1, tilted[0]).max() < 5e-4
+    torch.testing.assert_close(tilted[1], bare[1], rtol=0.02, atol=0.02 * float(bare[1].abs().max()))
+
+
+def test_weights_are_tilted_as_worked_out_by_hand():
+    """Slopes 1, 2, 3, a third each: mean 2, variance 2/3. A mean of 2.2 takes c = 0.2 / (2/3) = 0.3: weights 0.7, 1, 1.3 thirds.
+    A mean of 2.9 would take 1.35; the limit is 1: weights 0, 1, 2 thirds, and 2.67 is all that can be had."""
+    slopes = torch.tensor([[1.0, 1.0], [2.0, 2.0], [3.0, 3.0]])
+    tilt = _tilt(torch.full_like(slopes, 1 / 3), slopes, torch.tensor([2.2, 2.9]))
+    torch.testing.assert_close(tilt, torch.tensor([0.3, 1.0]), rtol=1e-3, atol=0)
 
 
 @pytest.mark.parametrize("power", [1, 2, 3])

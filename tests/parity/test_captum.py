@@ -73,7 +73,8 @@ def test_integrated_gradients(net, images, pixels, classes, agree):
     # The same steps to the last bit (eighths) in the same batches: a unit that passes its kink a step earlier changes the map by 0.5 %.
     start = torch.rand(images.shape, generator=torch.Generator().manual_seed(3))
     theirs = attr.IntegratedGradients(net).attribute(pixels, start, target=classes, n_steps=8, method="riemann_middle")
-    agree(vz.integrated_gradients(net, images, classes, baseline=start, steps=8, power=1, chunk=24), theirs.detach().float())
+    ours = vz.integrated_gradients(net, images, classes, baseline=start, steps=8, power=1, complete=False, chunk=24)
+    agree(ours, theirs.detach().float())
 
 
 @pytest.mark.parametrize("net", NETWORKS, indirect=True)
