@@ -96,3 +96,10 @@ def test_a_path_that_is_stopped_is_the_mean_so_far(tiny, pictures):
 def test_what_makes_no_sense_is_refused(tiny, pictures, arguments, sentence):
     with pytest.raises(vz.VizlibError, match=re.escape(sentence)):
         vz.integrated_gradients(tiny(), pictures(1), 0, **arguments)
+
+
+@pytest.mark.parametrize("name", ["goldfish", "giant_panda", "orange_kitten", "koala"])
+def test_fifty_steps_add_up_on_a_trained_network(name):
+    net = vz.load("lite0")
+    x = vz.photo(name, net.input_size)
+    assert float(vz.completeness_error(net, x, None, vz.integrated_gradients(net, x, steps=50))) < 0.01
