@@ -5,6 +5,7 @@ import torch
 
 import vizlib as vz
 from vizlib import synthesis as sy
+from vizlib.synthesis.objective import _style_error
 
 
 def read(net, images, goal):
@@ -70,3 +71,15 @@ def test_what_cannot_be_asked(tiny):
         sy.objective(tiny(), vz.unit("conv9", 0))
     with pytest.raises(vz.VizlibError, match="class"):
         sy.objective(tiny(), "zebra")
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4, 5), (2, 20, 2, 3)], ids=["more positions", "more channels"])
+def test_the_short_way_to_the_style_error_is_the_long_way(shape):
+    """Value and slope, where the Gram matrix is the smaller product and where the other one is."""
+    drawn = torch.Generator().manual_seed(0)
+    a, goal = torch.rand(shape, generator=drawn, requires_grad=True), sy.gram(torch.rand(1, *shape[1:], generator=drawn))
+    long = ((sy.gram(a) - goal) ** 2).sum((1, 2)) / (goal**2).sum((1, 2))
+    short = _style_error(a, goal)
+    slopes = [torch.autograd.grad(error.sum(), a)[0] for error in (short, long)]
+    torch.testing.assert_close(short, long)
+    torch.testing.assert_close(*slopes)
