@@ -1,12 +1,15 @@
-"""The rules of layer-wise relevance propagation against zennit, layer by layer, with inputs and sums of both signs."""
+"""Layer-wise relevance propagation against zennit: rule by rule, with inputs and sums of both signs, and through a whole network."""
 
 import math
 
 import pytest
 import torch
 from torch import nn
-from zennit.rules import Epsilon, Gamma, ZBox, ZPlus
+from zennit.composites import SpecialFirstLayerMapComposite
+from zennit.rules import Epsilon, Gamma, Norm, Pass, ZBox, ZPlus
+from zennit.types import Activation, AvgPool, Convolution, Linear
 
+import vizlib as vz
 from vizlib.layers.relevance import Rule, shares
 
 LAYERS = {
@@ -58,3 +61,23 @@ def test_each_rule_on_each_kind_of_layer(layer, name):
 
     relevance, _ = shares(a, op, module.weight, module.bias, R, ours)
     torch.testing.assert_close(relevance, expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("net", ["vgg11"], indirect=True)
+@pytest.mark.parametrize("rule", ["composite", "gamma"])
+def test_a_whole_network(net, images, classes, agree, rule):
+    """From the logits to the pixels, through max-pooling and averages; only the linear layers' stabiliser is set to nothing."""
+    low, high = ((bound - net.mean) / net.std for bound in (0.0, 1.0))
+    tiny, no_bias = {"stabilizer": 1e-12}, {"zero_params": "bias"}
+    first, convolution, linear = {
+        "composite": (ZBox(low, high, **tiny, **no_bias), ZPlus(**tiny, **no_bias), Epsilon(epsilon=1e-12)),
+        "gamma": (Gamma(gamma=0.25, **tiny),) * 3,
+    }[rule]
+    kinds = [(AvgPool, Norm(**tiny)), (Activation, Pass()), (Convolution, convolution), (Linear, linear)]
+    composite = SpecialFirstLayerMapComposite(layer_map=kinds, first_map=[(Convolution, first)])
+    pixels = ((images - net.mean) / net.std).requires_grad_()
+    with composite.context(net.model) as model:
+        logits = model(pixels)
+        chosen = torch.zeros_like(logits).scatter_(1, torch.tensor(classes)[:, None], 1.0) * logits.detach()
+        (expected,) = torch.autograd.grad(logits, pixels, chosen)
+    agree(vz.lrp(net, images, classes, rule=rule, epsilon=0), expected)
