@@ -9,7 +9,7 @@ def test_many_methods_impostors_and_stop(run_notebook, hand):
     page = run_notebook("19_side_by_side.ipynb", above="panel.set(")
     assert page.locator("[data-mime-type$='jupyter.error'], [data-mime-type$='jupyter.stderr']").all_inner_texts() == []
     panel = hand(page)
-    expect(panel.status).to_contain_text("maps of 9 of 9 methods")
+    expect(panel.status).to_contain_text("maps of 10 of 10 methods")
     with panel.redraws("the impostors: the picture"):
         panel.choose("who", "impostors")
     assert "noise, centre, edges" in panel.image.get_attribute("alt")
@@ -20,6 +20,6 @@ def test_many_methods_impostors_and_stop(run_notebook, hand):
     panel.label.press("Enter")
     expect(panel.status).to_contain_text("tench: probability")
     panel.choose("who", "all")
-    expect(panel.status).to_have_text(re.compile(r"Working: step \d+ of 13"), timeout=60_000)
+    expect(panel.status).to_have_text(re.compile(r"Working: step \d+ of 14"), timeout=60_000)
     panel.stop.click()
-    expect(panel.status).to_have_text(re.compile(r".*maps of \d+ of 13 methods.*Stopped after \d+ of 13 steps\."), timeout=60_000)
+    expect(panel.status).to_have_text(re.compile(r".*maps of \d+ of 14 methods.*Stopped after \d+ of 14 steps\."), timeout=60_000)
