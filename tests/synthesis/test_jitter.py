@@ -52,6 +52,13 @@ def test_every_picture_is_shaken_by_its_own_amount_evenly_to_all_sides():
         assert where.abs().max() <= 8 and where.std() > 4 and abs(where.mean()) < 1
 
 
+def test_a_margin_of_grey(ramp):
+    wide = jitter(ramp, None, pad=2)
+    assert wide.shape == (1, 3, 8, 8) and torch.equal(wide[..., 2:6, 2:6], ramp) and (wide[..., :2, :] == 0.5).all()
+    with pytest.raises(vz.VizlibError, match="pad is a whole number of pixels, 0 or more; this is 1.5"):
+        jitter(ramp, None, pad=1.5)
+
+
 @pytest.mark.parametrize("asked", [{"shift": -1}, {"scale": 1.0}, {"rotate": -5}])
 def test_what_cannot_be_asked(asked, ramp):
     with pytest.raises(vz.VizlibError, match="shift and rotate are 0 or more"):

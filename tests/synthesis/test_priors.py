@@ -62,3 +62,17 @@ def test_the_share_of_fine_waves():
     fy, fx = torch.fft.fftfreq(9)[:, None], torch.fft.fftfreq(11)[None]
     share = (everything * ((fy**2 + fx**2).sqrt() > 0.25)).sum() / everything.sum()
     assert priors.high_share(odd).item() == pytest.approx(share.item(), rel=1e-4)
+
+
+def test_a_ball_keeps_what_is_inside_and_pulls_in_what_is_not():
+    """Around mid-grey: 3-4-0 is 5 long, and becomes 1 long in the same direction; what is 0.5 long stays."""
+    far, near = torch.zeros(2, 1, 1, 3)
+    far[0, 0], near[0, 0, 0] = torch.tensor([3.0, 4, 0]), 0.5
+    pulled = priors.in_ball(torch.stack([far, near]) + 0.5, 1.0) - 0.5
+    torch.testing.assert_close(pulled[0, 0, 0], torch.tensor([0.6, 0.8, 0]))
+    torch.testing.assert_close(pulled[1], near)
+
+
+def test_every_third_step():
+    change = priors.every(3, lambda images, gradient, step: images + 1)
+    assert [change(0, None, step) for step in range(6)] == [1, 0, 0, 1, 0, 0]

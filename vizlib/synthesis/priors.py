@@ -41,6 +41,17 @@ def blur(images, radius):
     return TF.gaussian_blur(images, side, radius)
 
 
+def every(k, change):
+    """A change for `ascend`'s `after` that is made at every k-th step only, the first one included."""
+    return lambda images, gradient, step: change(images, gradient, step) if step % k == 0 else images
+
+
+def in_ball(images, radius, center=0.5):
+    """The nearest pictures no further than `radius` from `center`, root of the summed squares, (N, C, H, W). Erhan et al. 2009 keep the norm."""
+    away = images - center
+    return center + away * (radius / away.flatten(1).norm(dim=1).clamp(min=radius)).view(-1, 1, 1, 1)
+
+
 def clip_small_norm(images, percent):
     """Pixels whose distance to mid-grey is below the given percentile become mid-grey. Yosinski et al. 2015, section 4."""
     return _keep_above(images, (images - 0.5).norm(dim=1, keepdim=True), percent)
