@@ -9,7 +9,7 @@ from ..errors import VizlibError
 
 
 def jitter(images, generator, *, shift=0.0, scale=0.0, rotate=0.0, roll=0, pad=0):
-    """Each picture moved, enlarged and turned by a random amount: (N, 3, H, W) -> (N, 3, H + 2 pad, W + 2 pad). Beyond the border: mid-grey.
+    """Each picture moved, enlarged and turned by a random amount: (N, 3, H, W) -> the same, or larger by `pad`. Beyond lies mid-grey.
 
     shift: at most so many pixels, in each direction. scale: a factor between 1 - scale and 1 + scale. rotate: at most so many degrees.
     roll: at most so many whole pixels, in each direction; what leaves on one side comes back on the other, and no value changes.

@@ -47,7 +47,7 @@ def every(k, change):
 
 
 def in_ball(images, radius, center=0.5):
-    """The nearest pictures no further than `radius` from `center`, root of the summed squares, (N, C, H, W). Erhan et al. 2009 keep the norm."""
+    """The nearest pictures no further than `radius` (root of the summed squares) from `center`: a norm ball, after Erhan et al. 2009."""
     away = images - center
     return center + away * (radius / away.flatten(1).norm(dim=1).clamp(min=radius)).view(-1, 1, 1, 1)
 
