@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from ..errors import VizlibError
-from ..layers.target import pieces, scores, select, settle
+from ..layers.target import in_chunks, pieces, scores, select, settle
 from .gradient import slopes
 
 BASELINES = ("neutral", "black", "white", "blur", "noise")
@@ -39,11 +39,11 @@ def integrated_gradients(net, images, target=None, *, baseline="neutral", steps=
         w[k, i], p[k, i] = share[k], (g * way[i]).sum((1, 2, 3))
         total.index_add_(0, i, w[k, i].view(-1, 1, 1, 1) * g)
         if complete:
-            tilted.index_add_(0, i, (w * p)[k, i].view(-1, 1, 1, 1) * g)
+            tilted.index_add_(0, i, (w[k, i] * p[k, i]).view(-1, 1, 1, 1) * g)
     if not w.all():  # stopped
         return way * total / w.sum(0).clamp(min=share[0].item()).view(-1, 1, 1, 1)
     if complete:
-        c, mean = _tilt(w, p, rise(net, images, target, start)), (w * p).sum(0)
+        c, mean = _tilt(w, p, rise(net, images, target, start, chunk)), (w * p).sum(0)
         total += c.view(-1, 1, 1, 1) * (tilted - mean.view(-1, 1, 1, 1) * total)
     return way * total
 
@@ -61,10 +61,11 @@ def _tilt(w, p, wanted):
     return ((wanted - mean) / spread).clamp(-limit, limit)
 
 
-def rise(net, images, target, start):
+def rise(net, images, target, start, chunk=8):
     """S(x) - S(x') for a prepared target, (N,)."""
     with torch.no_grad():
-        return scores(net, images, target) - scores(net, start, target)
+        top, bottom = (in_chunks(lambda x, t: scores(net, x, t), x, target, chunk) for x in (images, start))
+    return top - bottom
 
 
 def completeness_error(net, images, target, attribution, *, baseline="neutral"):
