@@ -1,4 +1,6 @@
-"""What the tests share: a trained network, small networks worked out by hand, seeded pictures, and a look at what is left behind."""
+"""What the tests share: a trained network, small networks worked out by hand, seeded pictures, and a look at
+what is left behind.
+"""
 
 import contextlib
 import datetime
@@ -13,7 +15,9 @@ from torch import nn
 import vizlib as vz
 from vizlib.layers.rules import relu_rule
 
-torch.set_num_threads(1)  # small networks gain nothing from more, and threads that wait for busy cores cost a great deal
+torch.set_num_threads(
+    1
+)  # small networks gain nothing from more, and threads that wait for busy cores cost a great deal
 
 BLACK, ONE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)  # a mean and a std that leave the pixels as they are
 
@@ -25,7 +29,9 @@ def lite0():
 
 @pytest.fixture(scope="session")
 def pictures():
-    """pictures(n, side, seed): random pictures (n, 3, side, side) in [0, 1], each with a tint of its own if `tinted`."""
+    """pictures(n, side, seed): random pictures (n, 3, side, side) in [0, 1], each with a tint of its own if
+    `tinted`.
+    """
 
     def make(n=1, side=16, seed=0, tinted=False):
         generator = torch.Generator().manual_seed(seed)
@@ -53,7 +59,15 @@ def upload():
 
     def value(data, name="mine.png"):
         now = datetime.datetime.now(datetime.UTC)
-        return ({"name": name, "type": "image/png", "size": len(data), "content": memoryview(data), "last_modified": now},)
+        return (
+            {
+                "name": name,
+                "type": "image/png",
+                "size": len(data),
+                "content": memoryview(data),
+                "last_modified": now,
+            },
+        )
 
     return value
 
@@ -70,7 +84,9 @@ def network():
 
 @pytest.fixture(scope="session")
 def redrawn():
-    """redrawn(model, seed): the same model with every weight, bias and batch-norm statistic drawn from a seed."""
+    """redrawn(model, seed): the same model with every weight, bias and batch-norm statistic drawn from a
+    seed.
+    """
 
     def draw(model, seed=0, bias=True):
         generator = torch.Generator().manual_seed(seed)
@@ -121,7 +137,9 @@ class TinyNet(nn.Module):
 
 @pytest.fixture(scope="session")
 def tiny(network, redrawn):
-    """tiny(seed, bias, activation, classes): a TinyNet with weights drawn from a seed, as a Network for 16 x 16 pictures."""
+    """tiny(seed, bias, activation, classes): a TinyNet with weights drawn from a seed, as a Network for 16 x
+    16 pictures.
+    """
 
     def make(seed=0, bias=True, activation=nn.ReLU, classes=5):
         return network(redrawn(TinyNet(classes, bias, activation), seed))
@@ -131,17 +149,24 @@ def tiny(network, redrawn):
 
 @pytest.fixture(scope="session")
 def one_relu():
-    """A network with one layer of four rectifiers, worked out by hand; see `hand_worked_picture` for what happens in it.
+    """A network with one layer of four rectifiers, worked out by hand; see `hand_worked_picture` for what
+    happens in it.
 
     The convolution slides a 2 x 2 filter in steps of 2, so that each pixel belongs to exactly one position:
 
         red    1 -2     green  -1 -1     blue  0 0
                3  1            -1 -1           0 0
 
-    The four rectified values, read row by row, go to class 0 with the weights 5, -2, -3, 4 and to class 1 with their negatives.
+    The four rectified values, read row by row, go to class 0 with the weights 5, -2, -3, 4 and to class 1
+    with their negatives.
     """
     model = nn.Sequential(
-        OrderedDict(conv=nn.Conv2d(3, 1, 2, stride=2), relu=nn.ReLU(), flatten=nn.Flatten(), fc=nn.Linear(4, 2, bias=False))
+        OrderedDict(
+            conv=nn.Conv2d(3, 1, 2, stride=2),
+            relu=nn.ReLU(),
+            flatten=nn.Flatten(),
+            fc=nn.Linear(4, 2, bias=False),
+        )
     )
     with torch.no_grad():
         model.conv.bias.zero_()
@@ -159,7 +184,8 @@ def hand_worked_picture():
              1 1 0 0            1 1 1 1           0 0 0 0
              1 1 0 0            1 1 1 1           0 0 0 0
 
-    The convolution gives   top left 1 + 1 = 2, top right -2 + 3 = 1, bottom left 3 - 4 = -1, bottom right 0 - 4 = -4,
+    The convolution gives   top left 1 + 1 = 2, top right -2 + 3 = 1, bottom left 3 - 4 = -1, bottom right 0 -
+        4 = -4,
     the ReLU                2, 1, 0, 0,
     so class 0 has          5 * 2 - 2 * 1 = 8.
     """
@@ -175,7 +201,13 @@ def colour_averages():
     Class 0 = 2 mean(red) - 3 mean(green) + 1,  class 1 = -2 mean(red) + 1 mean(green) - 1.
     """
     model = nn.Sequential(
-        OrderedDict(conv=nn.Conv2d(3, 3, 1), relu=nn.ReLU(), avgpool=nn.AdaptiveAvgPool2d(1), flatten=nn.Flatten(), fc=nn.Linear(3, 2))
+        OrderedDict(
+            conv=nn.Conv2d(3, 3, 1),
+            relu=nn.ReLU(),
+            avgpool=nn.AdaptiveAvgPool2d(1),
+            flatten=nn.Flatten(),
+            fc=nn.Linear(3, 2),
+        )
     )
     with torch.no_grad():
         model.conv.weight.copy_(torch.eye(3)[:, :, None, None])
@@ -204,10 +236,16 @@ def trapped(network, redrawn):
     """A small network with a wire in the middle: set net.wire.error to make its forward pass fail there."""
     model = nn.Sequential(
         OrderedDict(
-            conv1=nn.Conv2d(3, 4, 3, padding=1), relu1=nn.ReLU(), wire=Tripwire(), conv2=nn.Conv2d(4, 6, 3, padding=1), relu2=nn.ReLU(),
-            avgpool=nn.AdaptiveAvgPool2d(1), flatten=nn.Flatten(), fc=nn.Linear(6, 5),
+            conv1=nn.Conv2d(3, 4, 3, padding=1),
+            relu1=nn.ReLU(),
+            wire=Tripwire(),
+            conv2=nn.Conv2d(4, 6, 3, padding=1),
+            relu2=nn.ReLU(),
+            avgpool=nn.AdaptiveAvgPool2d(1),
+            flatten=nn.Flatten(),
+            fc=nn.Linear(6, 5),
         )
-    )  # fmt: skip
+    )
     net = network(redrawn(model))
     net.wire = net.model.wire
     return net
@@ -233,7 +271,13 @@ def method(request):
     return METHODS[request.param]
 
 
-HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks", "_state_dict_hooks")
+HOOKS = (
+    "_forward_hooks",
+    "_forward_pre_hooks",
+    "_backward_hooks",
+    "_backward_pre_hooks",
+    "_state_dict_hooks",
+)
 
 
 def _snapshot(net):
@@ -250,7 +294,9 @@ def _snapshot(net):
 
 @pytest.fixture(scope="session")
 def left_as_found():
-    """with left_as_found(net): whatever happens inside, weights, modes, hooks and gradients are afterwards what they were."""
+    """with left_as_found(net): whatever happens inside, weights, modes, hooks and gradients are afterwards
+    what they were.
+    """
 
     @contextlib.contextmanager
     def watch(net):
@@ -261,7 +307,9 @@ def left_as_found():
         after = _snapshot(net)
         weights, others = before.pop("weights"), after.pop("weights")
         assert before == after
-        assert weights.keys() == others.keys() and all(torch.equal(weights[name], others[name]) for name in weights)
+        assert weights.keys() == others.keys() and all(
+            torch.equal(weights[name], others[name]) for name in weights
+        )
         probe = torch.linspace(-1, 1, 5, requires_grad=True)
         with torch.enable_grad():  # a ReLU follows the chain rule again
             (g,) = torch.autograd.grad((torch.relu(probe) * torch.tensor([1.0, 1, 1, -1, 1])).sum(), probe)
@@ -272,7 +320,9 @@ def left_as_found():
 
 @pytest.fixture(scope="session")
 def relu_signals():
-    """relu_signals(net, images, target, rule): what each ReLU module hands back to its input, in the order in which they ran."""
+    """relu_signals(net, images, target, rule): what each ReLU module hands back to its input, in the order in
+    which they ran.
+    """
 
     def collect(net, images, target, rule):
         inputs, handles = [], []
@@ -293,7 +343,9 @@ def relu_signals():
 
 @pytest.fixture
 def in_thread():
-    """in_thread(function, ...): run it in another thread; .result() waits and raises what went wrong there."""
+    """in_thread(function, ...): run it in another thread; .result() waits and raises what went wrong
+    there.
+    """
     running = []
 
     class Job:

@@ -72,7 +72,14 @@ def test_a_table_is_a_list_of_plain_rows(birds):
 
 
 def test_a_card_shows_its_entries_and_cuts_long_lists_short():
-    card = Card({"what": "a net", "losses": [1.5, 0.25, 3, 4, 5, 6, 7], "recipe": {"batch": 8, "crops": [[1, 48]]}, "done": True})
+    card = Card(
+        {
+            "what": "a net",
+            "losses": [1.5, 0.25, 3, 4, 5, 6, 7],
+            "recipe": {"batch": 8, "crops": [[1, 48]]},
+            "done": True,
+        }
+    )
     lines = repr(card).splitlines()
     assert lines[0].startswith("card") and "1.5, 0.25, 3, 4, 5, 6, ... (7 in all)" in lines[2]
     assert "batch 8, crops 1, 48" in lines[3] and lines[4].endswith("yes")

@@ -1,10 +1,10 @@
 """vizlib: seeing what convolutional networks see. Short readable functions, grouped as the course is.
 
-Pictures are float32 tensors (N, 3, H, W), RGB, in [0, 1]; networks normalise for themselves. Every method takes
-(net, images, target) first and returns raw values; scaling for the eye is a separate step.
+Pictures are float32 tensors (N, 3, H, W), RGB, in [0, 1]; networks normalize for themselves. Every method
+takes (net, images, target) first and returns raw values; scaling for the eye is a separate step.
 """
 
-from . import checks, synthesis
+from . import synthesis
 from .attribution import (
     cam,
     completeness_error,
@@ -35,7 +35,7 @@ from .attribution import (
 from .deception import evolve, fgsm, lbfgs_attack, pgd
 from .display import (
     Panel,
-    center,
+    centre,
     choose_label,
     choose_layer,
     choose_photo,
@@ -73,7 +73,7 @@ from .images import (
     whole_photos,
 )
 from .layers import receptive_field, record, unit
-from .networks import Network, anatomy, load, networks
+from .models import Network, anatomy, load, networks
 from .representation import (
     EquivariantMap,
     autoencoder,

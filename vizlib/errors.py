@@ -8,7 +8,9 @@ class VizlibError(ValueError):
 
 
 def nearest(word, names, most=4):
-    """The `most` names that look most like `word`: those that contain it first, then the closest spellings."""
+    """The `most` names that look most like `word`: those that contain it first, then the closest
+    spellings.
+    """
     folded = {str(name).lower(): str(name) for name in reversed(list(names))}
     word = str(word).lower()
     inside = sorted((key for key in folded if word and word in key), key=len)

@@ -33,7 +33,10 @@ class Table(list):
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         numeric = [_is_number(value) for value in self[0].values()]
         return "\n".join(
-            "  ".join(cell.rjust(w) if right else cell.ljust(w) for cell, w, right in zip(line, widths, numeric, strict=True)).rstrip()
+            "  ".join(
+                cell.rjust(w) if right else cell.ljust(w)
+                for cell, w, right in zip(line, widths, numeric, strict=True)
+            ).rstrip()
             for line in lines
         )
 
@@ -46,7 +49,9 @@ class Table(list):
 
 
 class Card(dict):
-    """What is known of a network: a dict that displays itself as two columns, long lists cut short. card["command"] is one entry."""
+    """What is known of a network: a dict that displays itself as two columns, long lists cut short.
+    card["command"] is one entry.
+    """
 
     def _table(self):
         return Table({"card": key, "": _brief(value)} for key, value in self.items())

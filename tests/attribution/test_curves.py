@@ -20,7 +20,9 @@ def brightness(network):
 
 
 def test_deletion_by_hand(brightness):
-    """One row of the picture is white. Removed first, all brightness is gone after a sixteenth; removed last, nothing is before the end."""
+    """One row of the picture is white. Removed first, all brightness is gone after a sixteenth; removed last,
+    nothing is before the end.
+    """
     x = torch.zeros(1, 3, 16, 16)
     x[:, :, 5] = 1
     first, last = x[:, :1], 1 - x[:, :1]
@@ -45,7 +47,9 @@ def test_both_run_from_picture_to_fill(tiny, pictures):
     falling, rising = (method(net, x, 2, maps, steps=5, fill=0.3) for method in (vz.deletion, vz.insertion))
     torch.testing.assert_close(falling[:, [0, -1]], torch.stack(ends, 1))
     torch.testing.assert_close(rising[:, [0, -1]], torch.stack(ends[::-1], 1))
-    torch.testing.assert_close(rising, vz.deletion(net, x, 2, -maps, steps=5, fill=0.3).flip(1))  # the least important first, backwards
+    torch.testing.assert_close(
+        rising, vz.deletion(net, x, 2, -maps, steps=5, fill=0.3).flip(1)
+    )  # the least important first, backwards
 
 
 def test_a_share_of_pixels_is_removed_whatever_the_map_s_values(network):
@@ -59,7 +63,9 @@ def test_a_share_of_pixels_is_removed_whatever_the_map_s_values(network):
     net = network(Listening())
     seen.clear()
     x = torch.full((1, 3, 16, 16), 0.9)
-    vz.deletion(net, x, 0, torch.zeros(1, 1, 16, 16), steps=4, fill=0.5)  # a constant map: any order, but the right number
+    vz.deletion(
+        net, x, 0, torch.zeros(1, 1, 16, 16), steps=4, fill=0.5
+    )  # a constant map: any order, but the right number
     assert torch.cat(seen)[-5:].tolist() == [0, 0.25, 0.5, 0.75, 1]
 
 

@@ -24,9 +24,14 @@ def test_the_rank_correlation_worked_out_by_hand():
 def test_the_rank_correlation_is_spearmans(channels):
     a, b = maps(channels=channels), maps(seed=1, channels=channels)
     b[1, 0, :5] = 0.5  # ties
-    expected = [spearmanr(x.flatten(), y.flatten()).statistic for x, y in zip(a.numpy(), b.numpy(), strict=True)]
+    expected = [
+        spearmanr(x.flatten(), y.flatten()).statistic for x, y in zip(a.numpy(), b.numpy(), strict=True)
+    ]
     assert vz.rank_correlation(a, b).tolist() == pytest.approx(expected, abs=1e-6)
-    expected = [spearmanr(np.abs(x).flatten(), np.abs(y).flatten()).statistic for x, y in zip(a.numpy(), b.numpy(), strict=True)]
+    expected = [
+        spearmanr(np.abs(x).flatten(), np.abs(y).flatten()).statistic
+        for x, y in zip(a.numpy(), b.numpy(), strict=True)
+    ]
     assert vz.rank_correlation(a, b, absolute=True).tolist() == pytest.approx(expected, abs=1e-6)
 
 
@@ -67,7 +72,9 @@ def test_structural_similarity_is_that_of_scikit_image_after_stretching():
         m = m[0].double().numpy()
         return (m - m.min()) / (m.max() - m.min())
 
-    expected = [structural_similarity(stretched(x), stretched(y), data_range=1) for x, y in zip(a, b, strict=True)]
+    expected = [
+        structural_similarity(stretched(x), stretched(y), data_range=1) for x, y in zip(a, b, strict=True)
+    ]
     assert vz.ssim(a, b).tolist() == pytest.approx(expected, abs=1e-6)
 
 
@@ -80,7 +87,9 @@ def test_both_measures_are_symmetric_and_one_number_per_picture(measure):
 
 @pytest.mark.parametrize("measure", [vz.rank_correlation, vz.ssim], ids=lambda m: m.__name__)
 def test_maps_of_different_shapes_are_refused(measure):
-    with pytest.raises(vz.VizlibError, match=r"have the same shape; these have \(3, 1, 12, 12\) and \(2, 1, 12, 12\)"):
+    with pytest.raises(
+        vz.VizlibError, match=r"have the same shape; these have \(3, 1, 12, 12\) and \(2, 1, 12, 12\)"
+    ):
         measure(maps(3), maps(2))
 
 

@@ -26,7 +26,9 @@ def test_a_square_is_integrated_exactly_by_the_midpoint_rule(network):
             return (x**2).sum((1, 2, 3))[:, None].repeat(1, 2)
 
     net, x = network(Squares()), torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
-    torch.testing.assert_close(vz.integrated_gradients(net, x, 0, baseline=0.5, steps=3, power=1, complete=False), x**2 - 0.25)
+    torch.testing.assert_close(
+        vz.integrated_gradients(net, x, 0, baseline=0.5, steps=3, power=1, complete=False), x**2 - 0.25
+    )
 
 
 @pytest.mark.parametrize("baseline", ["neutral", "black", "white", "blur", "noise", 0.25, (0.1, 0.5, 0.9)])
@@ -49,14 +51,17 @@ def test_more_steps_leave_a_smaller_error(tiny, pictures):
 
 def test_few_steps_add_up_too(tiny, pictures):
     net, x = tiny(seed=3), pictures(16, seed=5)
-    bare, tilted = ([vz.integrated_gradients(net, x, 1, steps=n, complete=c) for n in (6, 400)] for c in (False, True))
+    bare, tilted = (
+        [vz.integrated_gradients(net, x, 1, steps=n, complete=c) for n in (6, 400)] for c in (False, True)
+    )
     assert vz.completeness_error(net, x, 1, bare[0]).max() > 0.02
     assert vz.completeness_error(net, x, 1, tilted[0]).max() < 5e-4
     torch.testing.assert_close(tilted[1], bare[1], rtol=0.02, atol=0.02 * float(bare[1].abs().max()))
 
 
 def test_weights_are_tilted_as_worked_out_by_hand():
-    """Slopes 1, 2, 3, a third each: mean 2, variance 2/3. A mean of 2.2 takes c = 0.2 / (2/3) = 0.3: weights 0.7, 1, 1.3 thirds.
+    """Slopes 1, 2, 3, a third each: mean 2, variance 2/3. A mean of 2.2 takes c = 0.2 / (2/3) = 0.3: weights
+        0.7, 1, 1.3 thirds.
     A mean of 2.9 would take 1.35; the limit is 1: weights 0, 1, 2 thirds, and 2.67 is all that can be had."""
     slopes = torch.tensor([[1.0, 1.0], [2.0, 2.0], [3.0, 3.0]])
     tilt = _tilt(torch.full_like(slopes, 1 / 3), slopes, torch.tensor([2.2, 2.9]))
@@ -79,16 +84,28 @@ def test_pixels_equal_to_the_baseline_get_nothing(tiny):
 
 def test_a_path_that_is_stopped_is_the_mean_so_far(tiny, pictures):
     calls = []
-    maps = vz.integrated_gradients(tiny(), pictures(2), 0, chunk=4, progress=lambda done, total: calls.append((done, total)) or done < 8)
+    maps = vz.integrated_gradients(
+        tiny(),
+        pictures(2),
+        0,
+        batch_size=4,
+        progress=lambda done, total, preview: calls.append((done, total)) or done < 8,
+    )
     assert calls == [(4, 100), (8, 100)] and torch.isfinite(maps).all()
 
 
 @pytest.mark.parametrize(
     "arguments, sentence",
     [
-        ({"baseline": "grey"}, "A baseline is neutral, black, white, blur, noise, a colour or a picture; this is 'grey'"),
+        (
+            {"baseline": "grey"},
+            "A baseline is neutral, black, white, blur, noise, a colour or a picture; this is 'grey'",
+        ),
         ({"baseline": 1.5}, "A baseline is a picture in [0, 1]; this one has values outside"),
-        ({"baseline": torch.zeros(1, 3, 8, 8)}, "This baseline, (1, 3, 8, 8), fits no pictures (1, 3, 16, 16)"),
+        (
+            {"baseline": torch.zeros(1, 3, 8, 8)},
+            "This baseline, (1, 3, 8, 8), fits no pictures (1, 3, 16, 16)",
+        ),
         ({"power": 0}, "power is 1 or more; this is 0"),
         ({"steps": 0}, "steps is a positive number of points on the way; this is 0"),
     ],

@@ -27,7 +27,9 @@ def test_it_is_the_backward_pass_with_another_rule_for_rectifiers(layer, collage
         at = divmod(int(plane[i].argmax()), plane.shape[2])
         slopes = vz.deconvnet(net, image, vz.unit(layer, channel, at=at)) * plane[i][at]
         assert projected[i].abs().max() > 0
-        torch.testing.assert_close(projected[i : i + 1], slopes, rtol=1e-4, atol=1e-5 * float(slopes.abs().max()))
+        torch.testing.assert_close(
+            projected[i : i + 1], slopes, rtol=1e-4, atol=1e-5 * float(slopes.abs().max())
+        )
 
 
 def test_a_position_of_one_s_own(collages):
@@ -43,21 +45,30 @@ def test_nothing_outside_the_receptive_field(collages):
     field, at = vz.receptive_field(net, "relu2"), (10, 12)
     seen = vz.project(net, collages, vz.unit("relu2", 3, at=at)).abs().amax((0, 1)) > 0
     rows, columns = (
-        slice(max(0, field.start[i] + at[i] * field.stride[i]), field.start[i] + at[i] * field.stride[i] + field.size[i]) for i in (0, 1)
+        slice(
+            max(0, field.start[i] + at[i] * field.stride[i]),
+            field.start[i] + at[i] * field.stride[i] + field.size[i],
+        )
+        for i in (0, 1)
     )
     inside = torch.zeros_like(seen)
     inside[rows, columns] = True
     assert not (seen & ~inside).any()
 
 
-@pytest.mark.parametrize("kernel, stride, padding, side", [(3, 1, 1, 9), (7, 2, 3, 16), (5, 2, 2, 15), (11, 4, 5, 64), (4, 3, 0, 17)])
+@pytest.mark.parametrize(
+    "kernel, stride, padding, side",
+    [(3, 1, 1, 9), (7, 2, 3, 16), (5, 2, 2, 15), (11, 4, 5, 64), (4, 3, 0, 17)],
+)
 def test_the_transposed_convolution_is_the_adjoint(kernel, stride, padding, side):
     """<A x, y> = <x, A^T y>"""
     generator = torch.Generator().manual_seed(0)
     conv = nn.Conv2d(3, 4, kernel, stride, padding, bias=False).requires_grad_(False)
     x = torch.randn(2, 3, side, side, generator=generator)
     y = torch.randn(conv(x).shape, generator=generator)
-    torch.testing.assert_close((conv(x) * y).sum(), (x * _transposed(y, conv, x.shape)).sum(), rtol=1e-4, atol=1e-3)
+    torch.testing.assert_close(
+        (conv(x) * y).sum(), (x * _transposed(y, conv, x.shape)).sum(), rtol=1e-4, atol=1e-3
+    )
 
 
 def test_unpooling_after_pooling_keeps_exactly_the_maxima(network):
@@ -71,7 +82,10 @@ def test_unpooling_after_pooling_keeps_exactly_the_maxima(network):
 
 @pytest.mark.parametrize("name, layer", [("lite0", "stage3"), ("scenenet", "logits"), ("scenenet", "pool")])
 def test_networks_that_are_no_chain_are_refused(name, layer):
-    with pytest.raises(vz.VizlibError, match=f"{name} is no chain of convolutions, ReLUs and max-pooling up to '{layer}'.*vz.deconvnet"):
+    with pytest.raises(
+        vz.VizlibError,
+        match=f"{name} is no chain of convolutions, ReLUs and max-pooling up to '{layer}'.*vz.deconvnet",
+    ):
         vz.project(vz.load(name), torch.rand(1, 3, 96, 96), vz.unit(layer, 0))
 
 

@@ -27,7 +27,9 @@ def test_lrp_zero_by_hand():
 
 
 def test_a_bias_keeps_its_share():
-    """With a bias of 4 the sum is 8: of 8 the inputs get 6 and -2, the bias 4; left out of the rule, it gets nothing."""
+    """With a bias of 4 the sum is 8: of 8 the inputs get 6 and -2, the bias 4; left out of the rule, it gets
+    nothing.
+    """
     relevance, kept = _hand([3.0, -2.0], [2.0, 1.0], [8.0], Rule(), [4.0])
     assert relevance == pytest.approx([6, -2]) and kept == pytest.approx([4])
     relevance, kept = _hand([3.0, -2.0], [2.0, 1.0], [8.0], Rule(bias=False), [4.0])
@@ -35,13 +37,17 @@ def test_a_bias_keeps_its_share():
 
 
 def test_epsilon_by_hand():
-    """The sum is 4, its root mean square too; with half of that added it is 6: of 9 the inputs get 9 and -3."""
+    """The sum is 4, its root mean square too; with half of that added it is 6: of 9 the inputs get 9
+    and -3.
+    """
     relevance, _ = _hand([3.0, -2.0], [2.0, 1.0], [9.0], Rule(epsilon=0.5))
     assert relevance == pytest.approx([9, -3])
 
 
 def test_gamma_by_hand():
-    """With gamma 1 the positive weight counts double: contributions 12 and -2, sum 10. Without limit: 6 alone."""
+    """With gamma 1 the positive weight counts double: contributions 12 and -2, sum 10. Without limit: 6
+    alone.
+    """
     relevance, _ = _hand([3.0, -2.0], [2.0, 1.0], [10.0], Rule(gamma=1))
     assert relevance == pytest.approx([12, -2])
     relevance, _ = _hand([3.0, -2.0], [2.0, 1.0], [10.0], Rule(gamma=math.inf))
@@ -55,7 +61,9 @@ def test_gamma_treats_a_sum_below_zero_like_its_mirror_image():
 
 
 def test_the_box_rule_by_hand():
-    """Pixels 0.5 and 1 in [0, 1], weights 2 and -4. Contributions above the worst case: 0.5 * 2 - 0 = 1 and 1 * -4 - 1 * -4 = 0."""
+    """Pixels 0.5 and 1 in [0, 1], weights 2 and -4. Contributions above the worst case: 0.5 * 2 - 0 = 1 and 1
+    * -4 - 1 * -4 = 0.
+    """
     box = (torch.zeros(1, 1), torch.ones(1, 1))
     relevance, _ = _hand([2.0, -4.0], [0.5, 1.0], [3.0], Rule(box=box))
     assert relevance == pytest.approx([3, 0])
@@ -71,7 +79,10 @@ def plain(network, redrawn):
     class Net(nn.Module):
         def __init__(self, bias):
             super().__init__()
-            self.conv1, self.conv2 = nn.Conv2d(3, 6, 3, padding=1, bias=bias), nn.Conv2d(6, 6, 3, padding=1, groups=6, bias=bias)
+            self.conv1, self.conv2 = (
+                nn.Conv2d(3, 6, 3, padding=1, bias=bias),
+                nn.Conv2d(6, 6, 3, padding=1, groups=6, bias=bias),
+            )
             self.relu, self.pool = nn.ReLU(), nn.MaxPool2d(2)
             self.fc1, self.fc2 = nn.Linear(6 * 16, 7, bias=bias), nn.Linear(7, 4, bias=bias)
 
@@ -99,12 +110,20 @@ def test_every_share_is_accounted_for(rule, name, plain, lite0, pictures):
     with torch.no_grad():
         assert table[0]["arriving"] == pytest.approx(float(net(x)[0, 1]), rel=1e-4)
     for row in table:
-        assert row["arriving"] == pytest.approx(row["passed on"] + row["kept by its bias"] + row["lost"], rel=1e-4, abs=1e-4)
+        assert row["arriving"] == pytest.approx(
+            row["passed on"] + row["kept by its bias"] + row["lost"], rel=1e-4, abs=1e-4
+        )
         if rule in ("zero", "gamma"):
-            assert abs(row["lost"]) <= 0.01 * max(abs(row["arriving"]), abs(row["passed on"]), abs(row["kept by its bias"]))
+            assert abs(row["lost"]) <= 0.01 * max(
+                abs(row["arriving"]), abs(row["passed on"]), abs(row["kept by its bias"])
+            )
     total = float(vz.lrp(net, x, 1, rule=rule).sum())
-    assert total == pytest.approx(table[-1]["passed on"], rel=0.02, abs=1e-5)  # lite0 pads: what falls on the padding is cut off
-    elsewhere = sum(table["kept by its bias"]) + sum(table["lost"])  # through sums of branches too nothing comes in and nothing goes
+    assert total == pytest.approx(
+        table[-1]["passed on"], rel=0.02, abs=1e-5
+    )  # lite0 pads: what falls on the padding is cut off
+    elsewhere = sum(table["kept by its bias"]) + sum(
+        table["lost"]
+    )  # through sums of branches too nothing comes in and nothing goes
     assert table[0]["arriving"] == pytest.approx(total + elsewhere, rel=0.01, abs=0.01)
 
 
@@ -121,11 +140,16 @@ def test_in_the_composite_nothing_but_the_linear_layers_changes_a_sign(network, 
     model = redrawn(
         nn.Sequential(
             OrderedDict(
-                conv1=nn.Conv2d(3, 5, 3, padding=1), relu1=nn.ReLU(), conv2=nn.Conv2d(5, 6, 3, padding=1), relu2=nn.ReLU(),
-                pool=nn.AdaptiveAvgPool2d(1), flatten=nn.Flatten(), fc=nn.Linear(6, 2),
+                conv1=nn.Conv2d(3, 5, 3, padding=1),
+                relu1=nn.ReLU(),
+                conv2=nn.Conv2d(5, 6, 3, padding=1),
+                relu2=nn.ReLU(),
+                pool=nn.AdaptiveAvgPool2d(1),
+                flatten=nn.Flatten(),
+                fc=nn.Linear(6, 2),
             )
         )
-    )  # fmt: skip
+    )
     with torch.no_grad():
         model.fc.weight.abs_()
         model.fc.bias.zero_()
@@ -133,7 +157,16 @@ def test_in_the_composite_nothing_but_the_linear_layers_changes_a_sign(network, 
     assert relevance.min() >= -1e-7 and relevance.max() > 0
 
 
-@pytest.mark.parametrize("name", ["torchvision/resnet18", "torchvision/vgg11", "torchvision/googlenet", "torchvision/densenet121", "lite0"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "torchvision/resnet18",
+        "torchvision/vgg11",
+        "torchvision/googlenet",
+        "torchvision/densenet121",
+        "lite0",
+    ],
+)
 @pytest.mark.parametrize("rule", RULES)
 def test_it_goes_through_the_usual_networks(name, rule):
     net = vz.load(name) if name == "lite0" else vz.load(name, pretrained=False)
@@ -172,7 +205,12 @@ def test_a_score_without_slope_is_refused(plain, pictures):
 @pytest.mark.parametrize("name", ["torchvision/mobilenet_v3_small", "torchvision/vit_b_16"])
 def test_a_network_with_functions_that_have_no_rule_is_refused(name, left_as_found):
     net = vz.load(name, pretrained=False)
-    with left_as_found(net), pytest.raises(vz.VizlibError, match="There is no relevance rule for '.*LRP here goes through convolutions"):
+    with (
+        left_as_found(net),
+        pytest.raises(
+            vz.VizlibError, match="There is no relevance rule for '.*LRP here goes through convolutions"
+        ),
+    ):
         vz.lrp(net, vz.photo("goldfish", 224), 1, rule="zero")
 
 

@@ -48,31 +48,50 @@ def test_noise_follows_the_range_of_each_picture():
 
 def test_the_variance_of_the_estimate_falls_as_one_over_n(tiny, pictures):
     net, x = tiny(), pictures(1)
-    spread = [torch.stack([vz.smoothgrad(net, x, 0, samples=n, noise=0.3, seed=seed) for seed in range(40)]).var(0).mean() for n in (2, 16)]
+    spread = [
+        torch.stack([vz.smoothgrad(net, x, 0, samples=n, noise=0.3, seed=seed) for seed in range(40)])
+        .var(0)
+        .mean()
+        for n in (2, 16)
+    ]
     assert spread[0] / spread[1] == pytest.approx(8, rel=0.3)
 
 
 def test_guided_backpropagation_can_be_smoothed_too(tiny, pictures):
     net, x = tiny(), pictures(2)
-    torch.testing.assert_close(vz.smoothgrad(net, x, 1, samples=2, noise=0, rule="guided"), vz.guided_backprop(net, x, 1))
+    torch.testing.assert_close(
+        vz.smoothgrad(net, x, 1, samples=2, noise=0, rule="guided"), vz.guided_backprop(net, x, 1)
+    )
 
 
 def test_one_class_is_asked_of_all_noisy_copies(tiny, pictures):
     net, x = tiny(), pictures(3)
     with torch.no_grad():
         top = net(x).argmax(1)
-    torch.testing.assert_close(vz.smoothgrad(net, x, samples=6, noise=0.6), vz.smoothgrad(net, x, top.tolist(), samples=6, noise=0.6))
+    torch.testing.assert_close(
+        vz.smoothgrad(net, x, samples=6, noise=0.6), vz.smoothgrad(net, x, top.tolist(), samples=6, noise=0.6)
+    )
 
 
 def test_a_mean_that_is_stopped_is_the_mean_so_far(tiny, pictures):
     net, x = tiny(), pictures(1)
     calls = []
-    stopped = vz.smoothgrad(net, x, 0, samples=20, chunk=4, progress=lambda done, total: calls.append((done, total)) or done < 8)
+    stopped = vz.smoothgrad(
+        net,
+        x,
+        0,
+        samples=20,
+        batch_size=4,
+        progress=lambda done, total, preview: calls.append((done, total)) or done < 8,
+    )
     assert calls == [(4, 20), (8, 20)]
     torch.testing.assert_close(stopped, vz.smoothgrad(net, x, 0, samples=8))
 
 
-@pytest.mark.parametrize("arguments", [{"samples": 0}, {"samples": 1.5}, {"noise": -0.1}, {"noise": float("nan")}, {"chunk": 0}])
+@pytest.mark.parametrize(
+    "arguments",
+    [{"samples": 0}, {"samples": 1.5}, {"noise": -0.1}, {"noise": float("nan")}, {"batch_size": 0}],
+)
 def test_what_makes_no_sense_is_refused(tiny, pictures, arguments):
     with pytest.raises(vz.VizlibError, match=f"{next(iter(arguments))} is a"):
         vz.smoothgrad(tiny(), pictures(1), 0, **arguments)

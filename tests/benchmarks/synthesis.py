@@ -1,9 +1,10 @@
-"""How fast are the methods that optimise a picture?  python tests/benchmarks/synthesis.py [--quick]
+"""How fast are the methods that optimize a picture?  python tests/benchmarks/synthesis.py [--quick]
 
-Every method is timed beside a peer that takes as many steps at the same size: lucent's render_vis with its default settings where lucent is
-installed (pip install torch-lucent; no part of this course), and else, and for what lucent does not have, the loop that people write:
-the ordinary model with batch-norm and parameters that require gradients, run to its end, a hook that keeps the layer, loss.backward().
-The two take turns; the table shows medians over the rounds, in seconds.
+Every method is timed beside a peer that takes as many steps at the same size: lucent's render_vis with its
+default settings where lucent is installed (pip install torch-lucent; no part of this course), and else, and
+for what lucent does not have, the loop that people write: the ordinary model with batch-norm and parameters
+that require gradients, run to its end, a hook that keeps the layer, loss.backward(). The two take turns; the
+table shows medians over the rounds, in seconds.
 """
 
 import argparse
@@ -15,7 +16,7 @@ import torch.nn.functional as F
 from attribution import medians, peer_model
 
 import vizlib as vz
-from vizlib.networks.architectures import ZFNET, PlainNet
+from vizlib.models.architectures import ZFNET, PlainNet
 from vizlib.synthesis import Fourier, gram
 
 try:
@@ -28,12 +29,14 @@ BAR = 2.0  # times as fast
 
 
 class Loop:
-    """The loop that people write, on a model that takes normalised pictures and has one layer watched."""
+    """The loop that people write, on a model that takes normalized pictures and has one layer watched."""
 
     def __init__(self, model, layers):
         self.model, self.seen = model.requires_grad_(True), {}
         for name in layers:
-            model.get_submodule(name).register_forward_hook(lambda module, _, out, name=name: self.seen.update({name: out}))
+            model.get_submodule(name).register_forward_hook(
+                lambda module, _, out, name=name: self.seen.update({name: out})
+            )
 
     def __call__(self, x):
         self.model((x - 0.5) / 0.5)
@@ -74,7 +77,9 @@ def rows(steps):
     face = photo[..., 80:304, 80:304]
     model = peer_model("lite0")
     logit, stage = Loop(model, ["classifier"]), Loop(model, [PATH])
-    painters = {  # the networks as they were trained, with batch-norm; each with its layers for style, and the one for content
+    # the networks as they were trained, with batch-norm; each with its layers for style, and the one for
+    # content
+    painters = {
         "zfnet": (Loop(PlainNet(ZFNET, 200, norm=True).eval(), [f"relu{i}" for i in range(1, 6)]), "relu3"),
         "lite0": (Loop(copy.deepcopy(model), ["bn1", "blocks.1", "blocks.3", "blocks.5", "bn2"]), "blocks.3"),
     }
@@ -86,7 +91,7 @@ def rows(steps):
         return lambda: render.render_vis(model, objective, lambda: param.image(224), **transforms)
 
     def paint(network):
-        return lambda: vz.style_transfer(network, content, style, optimiser="adam", steps=steps, snapshots=0)
+        return lambda: vz.style_transfer(network, content, style, optimizer="adam", steps=steps, snapshots=0)
 
     def painted(name):
         painter, middle = painters[name]
@@ -94,7 +99,10 @@ def rows(steps):
         wanted = painter(content)[middle].detach()
 
         def alike(a):
-            return -sum(((gram(a[n]) - g) ** 2).sum() / (g**2).sum() for n, g in grams.items()) - ((a[middle] - wanted) ** 2).mean()
+            return (
+                -sum(((gram(a[n]) - g) ** 2).sum() / (g**2).sum() for n, g in grams.items())
+                - ((a[middle] - wanted) ** 2).mean()
+            )
 
         return lambda: painter.climb(content, alike, steps)
 
@@ -119,7 +127,12 @@ def rows(steps):
     who = "lucent" if render else "loop"
     return [
         ("class, 224 px", waves(k), lucent(f"classifier:{k}") if render else label, who),
-        ("channel of stage5, 224 px", waves(vz.unit("stage5", 17)), lucent("blocks_4:17") if render else channel, who),
+        (
+            "channel of stage5, 224 px",
+            waves(vz.unit("stage5", 17)),
+            lucent("blocks_4:17") if render else channel,
+            who,
+        ),
         ("dream, 384 px, 4 octaves", dream, lambda: stage.dream(photo, steps // 4), "loop"),
         ("inversion of stage5, 224 px", invert, lambda: stage.climb(face, match, steps), "loop"),
         ("style, lite0, 192 px", paint(net), painted("lite0"), "loop"),
@@ -128,7 +141,10 @@ def rows(steps):
 
 
 def main(budget, steps):
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads; {steps} steps (dream: {steps // 4} an octave); seconds")
+    print(
+        f"torch {torch.__version__}, {torch.get_num_threads()} threads; {steps} steps (dream: {steps // 4} "
+        "an octave); seconds"
+    )
     print(f"{'what':30}{'ours':>8}{'peer':>8}{'peer/ours':>11}  peer")
     for what, ours, peer, who in rows(steps):
         mine, theirs = medians((ours, peer), budget)

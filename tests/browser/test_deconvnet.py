@@ -1,11 +1,18 @@
-"""The panel of notebook 02 in JupyterLab in a real browser: photos, layers, channels by rank, the three backward rules."""
+"""The panel of notebook 02 in JupyterLab in a real browser: photos, layers, channels by rank, the three
+backward rules.
+"""
 
 from playwright.sync_api import expect
 
 
 def test_photos_layers_ranks_and_rules(run_notebook, hand):
     page = run_notebook("02_deconvnet.ipynb", above="panel.set(")
-    assert page.locator("[data-mime-type$='jupyter.error'], [data-mime-type$='jupyter.stderr']").all_inner_texts() == []
+    assert (
+        page.locator(
+            "[data-mime-type$='jupyter.error'], [data-mime-type$='jupyter.stderr']"
+        ).all_inner_texts()
+        == []
+    )
     panel = hand(page)
     with panel.redraws("another photo: the picture"):
         panel.thumbnail("goldfish").click()

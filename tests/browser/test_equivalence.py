@@ -5,7 +5,12 @@ from playwright.sync_api import expect
 
 def test_the_seam_and_the_front_change_the_answer(run_notebook, hand):
     page = run_notebook("17_equivalence.ipynb", above="panel.set(")
-    assert page.locator("[data-mime-type$='jupyter.error'], [data-mime-type$='jupyter.stderr']").all_inner_texts() == []
+    assert (
+        page.locator(
+            "[data-mime-type$='jupyter.error'], [data-mime-type$='jupyter.stderr']"
+        ).all_inner_texts()
+        == []
+    )
     panel = hand(page)
     expect(panel.status).to_contain_text("zfnet up to conv2, then zfnet-b")
     with panel.redraws("the seam"):

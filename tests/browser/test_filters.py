@@ -1,4 +1,6 @@
-"""The activation browser of notebook 01 in JupyterLab in a real browser: photos, layers, channels, an upload."""
+"""The activation browser of notebook 01 in JupyterLab in a real browser: photos, layers, channels, an
+upload.
+"""
 
 from playwright.sync_api import expect
 
@@ -7,7 +9,12 @@ import vizlib as vz
 
 def test_photos_layers_channels_and_an_upload(run_notebook, hand, tmp_path):
     page = run_notebook("01_filters_and_activations.ipynb", above="panel.set(")
-    assert page.locator("[data-mime-type$='jupyter.error'], [data-mime-type$='jupyter.stderr']").all_inner_texts() == []
+    assert (
+        page.locator(
+            "[data-mime-type$='jupyter.error'], [data-mime-type$='jupyter.stderr']"
+        ).all_inner_texts()
+        == []
+    )
     panel = hand(page)
     with panel.redraws("another photo: the picture"):
         panel.thumbnail("giant_panda").click()

@@ -1,4 +1,6 @@
-"""The panel of notebook 03 in JupyterLab in a real browser: photos, labels, patches, fills, three views, and a map stopped on the way."""
+"""The panel of notebook 03 in JupyterLab in a real browser: photos, labels, patches, fills, three views, and
+a map stopped on the way.
+"""
 
 import re
 
@@ -7,13 +9,20 @@ from playwright.sync_api import expect
 
 def test_photos_patches_views_and_stop(run_notebook, hand, tmp_path):
     page = run_notebook("03_occlusion.ipynb", above="panel.set(")
-    assert page.locator("[data-mime-type$='jupyter.error'], [data-mime-type$='jupyter.stderr']").all_inner_texts() == []
+    assert (
+        page.locator(
+            "[data-mime-type$='jupyter.error'], [data-mime-type$='jupyter.stderr']"
+        ).all_inner_texts()
+        == []
+    )
     panel = hand(page)
     with panel.redraws("the patch: the picture"):
         panel.choose("patch", "64")
     with panel.redraws("the stride: the picture"):
         panel.choose("stride", "32")
-    expect(panel.status).to_have_text(re.compile(r"drilling platform: probability 0\.\d+, largest fall 0\.\d+ .*"))
+    expect(panel.status).to_have_text(
+        re.compile(r"drilling platform: probability 0\.\d+, largest fall 0\.\d+ .*")
+    )
     with panel.redraws("the fill: the picture"):
         panel.choose("fill", "black")
     with panel.redraws("the fill: the picture"):
@@ -23,7 +32,10 @@ def test_photos_patches_views_and_stop(run_notebook, hand, tmp_path):
     assert panel.image.get_attribute("alt").startswith("Fall of the strongest map, channel")
     with panel.redraws("the labels: the picture"):
         panel.choose("view", "label")
-    assert panel.image.get_attribute("alt") == "The labels that win behind the patch: drilling platform, missile."
+    assert (
+        panel.image.get_attribute("alt")
+        == "The labels that win behind the patch: drilling platform, missile."
+    )
     with panel.redraws("another photo: the picture"):
         panel.thumbnail("kitten_and_yarn").click()
     assert "Egyptian cat" in panel.image.get_attribute("alt")

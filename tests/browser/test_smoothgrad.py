@@ -1,4 +1,6 @@
-"""The panel of notebook 05 in JupyterLab in a real browser: baselines, methods, and a mean that is stopped on the way."""
+"""The panel of notebook 05 in JupyterLab in a real browser: baselines, methods, and a mean that is stopped on
+the way.
+"""
 
 import re
 
@@ -7,7 +9,12 @@ from playwright.sync_api import expect
 
 def test_baselines_methods_and_stop(run_notebook, hand):
     page = run_notebook("05_smoothgrad_and_integrated_gradients.ipynb", above="panel.set(")
-    assert page.locator("[data-mime-type$='jupyter.error'], [data-mime-type$='jupyter.stderr']").all_inner_texts() == []
+    assert (
+        page.locator(
+            "[data-mime-type$='jupyter.error'], [data-mime-type$='jupyter.stderr']"
+        ).all_inner_texts()
+        == []
+    )
     panel = hand(page)
     with panel.redraws("another photo: the picture"):
         panel.thumbnail("giant_panda").click()

@@ -30,7 +30,12 @@ def panel(page, hand):
 
 
 def test_all_cells_run_without_an_error(page):
-    assert page.locator("[data-mime-type$='jupyter.error'], [data-mime-type$='jupyter.stderr']").all_inner_texts() == []
+    assert (
+        page.locator(
+            "[data-mime-type$='jupyter.error'], [data-mime-type$='jupyter.stderr']"
+        ).all_inner_texts()
+        == []
+    )
     assert "Everything is ready." in page.locator(".jp-Notebook .jp-CodeCell").first.text_content()
 
 
@@ -64,7 +69,10 @@ def test_a_method_is_chosen_and_nothing_moves(panel):
         return [round(number) for number in (picture["x"], picture["y"], picture["width"], words["y"])]
 
     before = place()
-    for method in ("saliency", "guided backpropagation"):  # the second has no colour bar, so its picture is less high
+    for method in (
+        "saliency",
+        "guided backpropagation",
+    ):  # the second has no colour bar, so its picture is less high
         with panel.redraws(f"{method}: the picture"):
             panel.choose("method", method)
         assert place() == before
@@ -110,7 +118,9 @@ def test_a_slow_method_shows_its_progress_and_can_be_stopped(panel):
     width = panel.bar.bounding_box()["width"]
     panel.until(lambda: panel.bar.bounding_box()["width"] > width, "the bar to move")
     panel.stop.click()
-    expect(panel.status).to_have_text(re.compile(r"tabby: .* Stopped after \d+ of \d+ steps\."), timeout=10_000)
+    expect(panel.status).to_have_text(
+        re.compile(r"tabby: .* Stopped after \d+ of \d+ steps\."), timeout=10_000
+    )
     print(panel.status.inner_text())
     panel.until(lambda: panel.picture() not in ("", before), "the picture so far")
     expect(panel.stop).to_be_disabled()

@@ -1,4 +1,6 @@
-"""The panel of notebook 14 in JupyterLab in a real browser: another painting repaints the photograph, step by step, and Stop keeps it."""
+"""The panel of notebook 14 in JupyterLab in a real browser: another painting repaints the photograph, step by
+step, and Stop keeps it.
+"""
 
 import re
 
@@ -7,7 +9,12 @@ from playwright.sync_api import expect
 
 def test_another_style_repaints_and_stop_keeps_the_picture_so_far(run_notebook, hand):
     page = run_notebook("14_neural_style.ipynb", above="panel.set(")
-    assert page.locator("[data-mime-type$='jupyter.error'], [data-mime-type$='jupyter.stderr']").all_inner_texts() == []
+    assert (
+        page.locator(
+            "[data-mime-type$='jupyter.error'], [data-mime-type$='jupyter.stderr']"
+        ).all_inner_texts()
+        == []
+    )
     panel = hand(page)
     expect(panel.status).to_have_text(re.compile(r"loss \d+\.\d to \d+\.\d\d"))
     with panel.redraws("the painting"):

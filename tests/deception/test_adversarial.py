@@ -1,4 +1,6 @@
-"""Attacks: exact on a linear network, inside their ball, never weaker than they say, and the network is left alone."""
+"""Attacks: exact on a linear network, inside their ball, never weaker than they say, and the network is left
+alone.
+"""
 
 import pytest
 import torch
@@ -38,7 +40,9 @@ def test_on_a_linear_score_fgsm_takes_off_epsilon_times_the_sum_of_absolute_weig
         torch.testing.assert_close(risen, fallen, rtol=1e-4, atol=0)
 
 
-def test_in_the_euclidean_norm_a_linear_score_falls_by_epsilon_times_the_length_of_its_weights(linear, pictures):
+def test_in_the_euclidean_norm_a_linear_score_falls_by_epsilon_times_the_length_of_its_weights(
+    linear, pictures
+):
     x, w = 0.3 + 0.4 * pictures(2), linear.model[1].weight[1]
     for attack in (vz.fgsm, vz.pgd):
         fallen = linear(x)[:, 1] - linear(attack(linear, x, lambda z: z[:, 1], epsilon=0.2, norm=2))[:, 1]
@@ -58,7 +62,9 @@ def size(r, norm):
 @every_attack
 @both_norms
 @pytest.mark.parametrize("targeted", [False, True])
-def test_every_picture_stays_in_its_ball_and_in_the_unit_interval(tiny, pictures, attack, norm, epsilon, targeted):
+def test_every_picture_stays_in_its_ball_and_in_the_unit_interval(
+    tiny, pictures, attack, norm, epsilon, targeted
+):
     net, x = tiny(), pictures(5)  # many values near 0 and 1
     found = attack(net, x, 2, epsilon=epsilon, norm=norm, targeted=targeted)
     moved = size(found - x, norm)
@@ -111,7 +117,9 @@ def test_more_starts_are_never_worse(tiny, pictures):
 
 def test_one_step_from_the_picture_is_fgsm_and_no_epsilon_is_no_change(tiny, pictures):
     net, x = tiny(), pictures(3)
-    torch.testing.assert_close(vz.pgd(net, x, 1, epsilon=0.1, steps=1, rate=0.1, starts=0), vz.fgsm(net, x, 1, epsilon=0.1))
+    torch.testing.assert_close(
+        vz.pgd(net, x, 1, epsilon=0.1, steps=1, rate=0.1, starts=0), vz.fgsm(net, x, 1, epsilon=0.1)
+    )
     for attack in ATTACKS.values():
         torch.testing.assert_close(attack(net, x, 1, epsilon=0.0), x, atol=1e-7, rtol=0)
 
@@ -123,7 +131,9 @@ def test_the_iterated_attack_written_out(tiny, pictures):
         a = a.detach().requires_grad_()
         (g,) = torch.autograd.grad(F.cross_entropy(net(a), torch.tensor([k])), a)
         a = (a - rate * g.sign()).clamp(x - epsilon, x + epsilon).clamp(0, 1)
-    assert losses(net, a, [k]) < losses(net, vz.fgsm(net, x, k, epsilon=epsilon, targeted=True), [k])  # or fgsm's point would come back
+    assert losses(net, a, [k]) < losses(
+        net, vz.fgsm(net, x, k, epsilon=epsilon, targeted=True), [k]
+    )  # or fgsm's point would come back
     found = vz.pgd(net, x, k, epsilon=epsilon, rate=rate, steps=6, starts=0, targeted=True)
     torch.testing.assert_close(found, a.detach(), atol=1e-6, rtol=0)
 
@@ -131,8 +141,8 @@ def test_the_iterated_attack_written_out(tiny, pictures):
 @every_attack
 def test_a_picture_is_attacked_alone_whatever_else_is_in_the_batch(tiny, pictures, attack):
     net, x, y = tiny(), pictures(5), [0, 1, 2, 3, 4]
-    together = attack(net, x, y, epsilon=0.05, chunk=5)
-    torch.testing.assert_close(attack(net, x, y, epsilon=0.05, chunk=2), together, atol=1e-6, rtol=0)
+    together = attack(net, x, y, epsilon=0.05, batch_size=5)
+    torch.testing.assert_close(attack(net, x, y, epsilon=0.05, batch_size=2), together, atol=1e-6, rtol=0)
     assert bool(((together - x).abs().amax((1, 2, 3)) > 0.01).all())
 
 
@@ -156,14 +166,19 @@ def test_random_starts_fill_the_ball():
     r = scattered(x, 0.3, "inf", generator) - x
     assert r.abs().max() <= 0.3 + 1e-6 and r.abs().mean() == pytest.approx(0.15, rel=0.05)
     sizes = size(scattered(x, 0.3, 2, generator) - x, 2)
-    assert sizes.max() <= 0.3 + 1e-6 and sizes.pow(12).mean() == pytest.approx(0.3**12 / 2, rel=0.1)  # r^n is uniform in n dimensions
+    assert sizes.max() <= 0.3 + 1e-6 and sizes.pow(12).mean() == pytest.approx(
+        0.3**12 / 2, rel=0.1
+    )  # r^n is uniform in n dimensions
 
 
 def test_the_network_and_the_pictures_are_left_as_found(tiny, pictures, left_as_found):
     net, x = tiny(), pictures(2)
     copy = x.clone()
     with left_as_found(net):
-        for attack in (*ATTACKS.values(), lambda net, x, k, epsilon: vz.lbfgs_attack(net, x, k, searches=2, steps=3)):
+        for attack in (
+            *ATTACKS.values(),
+            lambda net, x, k, epsilon: vz.lbfgs_attack(net, x, k, searches=2, steps=3),
+        ):
             attack(net, x, 1, epsilon=0.05)
     assert torch.equal(x, copy)
 
@@ -175,11 +190,13 @@ def test_a_stopped_attack_keeps_the_best_so_far_and_the_rest_as_it_was(tiny, pic
         calls.append((done, total, len(preview)))
         return done < 7
 
-    found = vz.pgd(net, x, 1, epsilon=0.05, steps=5, chunk=2, progress=progress)
+    found = vz.pgd(net, x, 1, epsilon=0.05, steps=5, batch_size=2, progress=progress)
     assert calls == [(i, 10, 2) for i in range(1, 8)]
-    assert torch.equal(found[:2], vz.pgd(net, x, 1, epsilon=0.05, steps=5, chunk=2)[:2])
+    assert torch.equal(found[:2], vz.pgd(net, x, 1, epsilon=0.05, steps=5, batch_size=2)[:2])
     assert bool(((found[2:] - x[2:]).abs().amax((1, 2, 3)) > 0.01).all())  # two steps were done
-    only_first = vz.pgd(net, x, 1, epsilon=0.05, steps=5, chunk=2, progress=lambda done, total, preview: done < 3)
+    only_first = vz.pgd(
+        net, x, 1, epsilon=0.05, steps=5, batch_size=2, progress=lambda done, total, preview: done < 3
+    )
     assert torch.equal(only_first[2:], x[2:])
 
 
@@ -227,7 +244,14 @@ def test_lbfgs_stays_in_the_unit_interval_and_gives_up_on_what_cannot_be_done(ne
 
 def test_lbfgs_tells_its_progress_and_stops(tiny, pictures):
     net, x, calls = tiny(), pictures(2), []
-    vz.lbfgs_attack(net, x, 1, searches=2, steps=2, progress=lambda done, total, preview: calls.append((done, total)) or done < 3)
+    vz.lbfgs_attack(
+        net,
+        x,
+        1,
+        searches=2,
+        steps=2,
+        progress=lambda done, total, preview: calls.append((done, total)) or done < 3,
+    )
     assert calls == [(1, 4), (2, 4), (3, 4)]
 
 
@@ -242,7 +266,7 @@ def test_lbfgs_tells_its_progress_and_stops(tiny, pictures):
         ({"epsilon": 0.1, "targeted": True, "target": None}, "A targeted attack needs a target"),
         ({"epsilon": 0.1, "target": 9}, "knows the classes 0 to 4"),
         ({"epsilon": 0.1, "target": [1, 2, 3]}, "2 pictures and 3 targets"),
-        ({"epsilon": 0.1, "chunk": 0}, "chunk is a positive number"),
+        ({"epsilon": 0.1, "batch_size": 0}, "batch_size is a whole number"),
     ],
 )
 def test_what_makes_no_sense_is_refused(tiny, pictures, options, telling):

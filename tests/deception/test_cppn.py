@@ -1,4 +1,6 @@
-"""The indirect encoding: what a CPPN draws, worked out by hand and by plain loops, and what mutation may make of it."""
+"""The indirect encoding: what a CPPN draws, worked out by hand and by plain loops, and what mutation may make
+of it.
+"""
 
 import math
 
@@ -9,7 +11,12 @@ from vizlib.deception import CPPN
 from vizlib.deception.cppn import EMPTY, GAUSSIAN, HIDDEN, INPUTS, LINEAR, SIGMOID, SINE
 
 X, Y, DISTANCE, ONE, FIRST = 0, 1, 2, 3, 4  # places of nodes
-FUNCTIONS = {SINE: math.sin, SIGMOID: lambda s: math.tanh(s / 2), GAUSSIAN: lambda s: math.exp(-min(s * s, 700)), LINEAR: lambda s: s}
+FUNCTIONS = {
+    SINE: math.sin,
+    SIGMOID: lambda s: math.tanh(s / 2),
+    GAUSSIAN: lambda s: math.exp(-min(s * s, 700)),
+    LINEAR: lambda s: s,
+}
 
 
 def seeded(seed=0):
@@ -19,7 +26,10 @@ def seeded(seed=0):
 def genome(side, connections, kinds):
     """A grey CPPN of one genome from {(from, to): weight} and {node: kind}; the output is the last node."""
     encoding = CPPN(side, grey=True)
-    weight, kind = torch.zeros(1, encoding.places, encoding.places), torch.full((1, encoding.places), EMPTY, dtype=torch.int8)
+    weight, kind = (
+        torch.zeros(1, encoding.places, encoding.places),
+        torch.full((1, encoding.places), EMPTY, dtype=torch.int8),
+    )
     kind[:, :INPUTS] = LINEAR
     for (i, j), w in connections.items():
         weight[0, j, i] = w
@@ -48,7 +58,9 @@ def drawn_slowly(encoding, weight, kind):
                 if kind[j] != EMPTY:
                     total = sum(weight[j, i].item() * value[i] for i in value if weight[j, i] != 0)
                     value[j] = FUNCTIONS[int(kind[j])](total)
-            picture[:, row, column] = torch.tensor([min(1.0, abs(value[j])) for j in range(last, encoding.places)])
+            picture[:, row, column] = torch.tensor(
+                [min(1.0, abs(value[j])) for j in range(last, encoding.places)]
+            )
     return picture
 
 
@@ -59,9 +71,17 @@ def test_a_ramp_is_folded_in_the_middle():
 
 
 def test_a_gaussian_of_a_node_is_drawn_as_on_paper():
-    """hidden = 2 y, output = exp(-(hidden - 1)^2): at y = 0 exp(-1) = 0.368, at y = 1 exp(-1), at y = 0.5 it is 1."""
-    encoding, genomes = genome(5, {(Y, FIRST): 2.0, (FIRST, -1): 1.0, (ONE, -1): -1.0}, {FIRST: LINEAR, -1: GAUSSIAN})
-    assert encoding.pictures(genomes)[0, 0, 2:, 0].tolist() == [round(255 * math.exp(-1)), 255, round(255 * math.exp(-1))]
+    """hidden = 2 y, output = exp(-(hidden - 1)^2): at y = 0 exp(-1) = 0.368, at y = 1 exp(-1), at y = 0.5 it
+    is 1.
+    """
+    encoding, genomes = genome(
+        5, {(Y, FIRST): 2.0, (FIRST, -1): 1.0, (ONE, -1): -1.0}, {FIRST: LINEAR, -1: GAUSSIAN}
+    )
+    assert encoding.pictures(genomes)[0, 0, 2:, 0].tolist() == [
+        round(255 * math.exp(-1)),
+        255,
+        round(255 * math.exp(-1)),
+    ]
 
 
 @pytest.mark.parametrize("connections, mirrored", [({(DISTANCE, -1): 3.0}, (2, 3)), ({(Y, -1): 4.0}, (3,))])
@@ -76,7 +96,9 @@ def test_a_batch_draws_what_plain_loops_draw(grey):
     encoding, genomes = bred(grey, 12)
     fast = encoding._outputs(*encoding._useful(genomes["weight"], genomes["kind"]))
     for n in range(0, 40, 8):
-        torch.testing.assert_close(fast[n], drawn_slowly(encoding, genomes["weight"][n], genomes["kind"][n]), atol=2e-3, rtol=0)
+        torch.testing.assert_close(
+            fast[n], drawn_slowly(encoding, genomes["weight"][n], genomes["kind"][n]), atol=2e-3, rtol=0
+        )
 
 
 @pytest.mark.parametrize("grey", [True, False])
@@ -86,9 +108,15 @@ def test_whatever_mutates_the_nodes_stay_in_order_and_signals_go_forwards(grey):
     there = kind != EMPTY
     hidden = there[:, INPUTS:-outputs]
     assert there[:, :INPUTS].all() and there[:, -outputs:].all()
-    assert torch.equal(hidden, hidden.sort(dim=1, descending=True, stable=True).values)  # the empty places come last
+    assert torch.equal(
+        hidden, hidden.sort(dim=1, descending=True, stable=True).values
+    )  # the empty places come last
     connected = weight != 0
-    assert not connected.triu().any() and not connected[:, :INPUTS].any() and not connected[:, :, -outputs:].any()
+    assert (
+        not connected.triu().any()
+        and not connected[:, :INPUTS].any()
+        and not connected[:, :, -outputs:].any()
+    )
     assert not (connected & ~(there[:, :, None] & there[:, None, :])).any()
     assert weight.abs().max() <= 10 and bool(((kind >= EMPTY) & (kind <= LINEAR)).all())
     assert 0 < hidden.sum(1).float().mean() <= HIDDEN  # they have grown
@@ -96,21 +124,32 @@ def test_whatever_mutates_the_nodes_stay_in_order_and_signals_go_forwards(grey):
 
 def test_a_new_node_lies_between_the_two_it_connects():
     encoding, genomes = genome(
-        5, {(X, FIRST): 1.0, (FIRST, FIRST + 1): 2.0, (FIRST + 1, -1): 3.0}, {FIRST: SINE, FIRST + 1: SINE, -1: SINE}
+        5,
+        {(X, FIRST): 1.0, (FIRST, FIRST + 1): 2.0, (FIRST + 1, -1): 3.0},
+        {FIRST: SINE, FIRST + 1: SINE, -1: SINE},
     )
     for seed in range(20):
         weight, kind = genomes["weight"].clone(), genomes["kind"].clone()
         encoding.ADD_NODE = 1.0
         encoding._add_node(weight, kind, seeded(seed))
         assert (kind != EMPTY).sum() == INPUTS + 3 + 1 and (weight != 0).sum() == 4
-        assert weight[0, FIRST].count_nonzero() == 1  # a chain still: x to the first, each to the next, the last to the output
-        assert weight[0, FIRST + 1, FIRST] != 0 and weight[0, FIRST + 2, FIRST + 1] != 0 and weight[0, -1, FIRST + 2] != 0
+        assert (
+            weight[0, FIRST].count_nonzero() == 1
+        )  # a chain still: x to the first, each to the next, the last to the output
+        assert (
+            weight[0, FIRST + 1, FIRST] != 0
+            and weight[0, FIRST + 2, FIRST + 1] != 0
+            and weight[0, -1, FIRST + 2] != 0
+        )
         assert {1.0, 2.0, 3.0} <= set(weight[weight != 0].tolist())
 
 
 def test_a_removed_node_takes_its_connections_with_it():
-    encoding, genomes = genome(5, {(X, FIRST): 1.0, (FIRST, -1): 2.0, (Y, FIRST + 1): 3.0, (FIRST + 1, -1): 4.0},
-                               {FIRST: SINE, FIRST + 1: GAUSSIAN, -1: SINE})  # fmt: skip
+    encoding, genomes = genome(
+        5,
+        {(X, FIRST): 1.0, (FIRST, -1): 2.0, (Y, FIRST + 1): 3.0, (FIRST + 1, -1): 4.0},
+        {FIRST: SINE, FIRST + 1: GAUSSIAN, -1: SINE},
+    )
     encoding.REMOVE_NODE = 1.0
     left = set()
     for seed in range(10):

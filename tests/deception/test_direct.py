@@ -14,7 +14,9 @@ def seeded(seed=0):
 
 
 def steps(strength, count=200_000):
-    """Mutations of one half that met every value, and none of them the borders of [0, 1]'s clipping for strengths of 15 and more."""
+    """Mutations of one half that met every value, and none of them the borders of [0, 1]'s clipping for
+    strengths of 15 and more.
+    """
     return polynomial_mutation(torch.full((count,), 0.5), seeded(), rate=1.0, strength=strength) - 0.5
 
 

@@ -72,7 +72,9 @@ def test_after_an_upload_a_photo_of_the_library_can_be_chosen_again(photo_choice
     torch.testing.assert_close(photo_choice.argument, vz.photo("goldfish", 32))
 
 
-def test_a_broken_upload_raises_nothing_says_what_is_wrong_and_leaves_the_picture_before_it(photo_choice, upload):
+def test_a_broken_upload_raises_nothing_says_what_is_wrong_and_leaves_the_picture_before_it(
+    photo_choice, upload
+):
     before = photo_choice.value
     photo_choice._upload.value = upload(b"this is no picture", "holiday.jpg")
     assert photo_choice.problem.startswith("The file 'holiday.jpg' is not a picture that can be read")
@@ -112,7 +114,8 @@ def test_the_labels_of_the_network_are_offered_for_completion(lite0):
 
 
 @pytest.mark.parametrize(
-    "wrong, telling", [("goldfisch", "Nearest: goldfish"), ("panda", "names the classes 387 .* and 388"), ("1000", "no class")]
+    "wrong, telling",
+    [("goldfisch", "Nearest: goldfish"), ("panda", "names the classes 387 .* and 388"), ("1000", "no class")],
 )
 def test_a_label_that_is_none_is_refused_when_it_is_asked_for(lite0, wrong, telling):
     choice = vz.choose_label(lite0)
@@ -123,7 +126,9 @@ def test_a_label_that_is_none_is_refused_when_it_is_asked_for(lite0, wrong, tell
 
 def test_a_layer_is_received_by_name_and_only_layers_with_positions_are_offered(tiny):
     choice = vz.choose_layer(tiny())
-    assert list(choice.options) == ["conv1", "relu1", "pool1", "conv2", "relu2"] and argument(choice) == "relu2"
+    assert (
+        list(choice.options) == ["conv1", "relu1", "pool1", "conv2", "relu2"] and argument(choice) == "relu2"
+    )
     assert "logits" in vz.choose_layer(tiny(), spatial=False).options
     assert vz.choose_layer(tiny(), "conv1").value == "conv1"
 
@@ -135,9 +140,16 @@ def test_an_unknown_layer_to_start_with_is_refused_in_words(tiny):
 
 def test_numbers_lists_and_yes_or_no_become_widgets():
     whole = control("n", (1, 10))
-    assert isinstance(whole, widgets.IntSlider) and (whole.min, whole.max, whole.step, whole.value) == (1, 10, 1, 1)
+    assert isinstance(whole, widgets.IntSlider) and (whole.min, whole.max, whole.step, whole.value) == (
+        1,
+        10,
+        1,
+        1,
+    )
     broken = control("x", (0.0, 1.0))
-    assert isinstance(broken, widgets.FloatSlider) and broken.step == pytest.approx(0.05) and broken.value == 0
+    assert (
+        isinstance(broken, widgets.FloatSlider) and broken.step == pytest.approx(0.05) and broken.value == 0
+    )
     assert control("n", (0, 100, 5)).step == 5 and control("x", (0, 1, 0.1)).step == pytest.approx(0.1)
     menu = control("kind", ["a", "b"])
     assert isinstance(menu, widgets.Dropdown) and menu.value == "a"
@@ -171,7 +183,10 @@ def test_a_list_without_entries_and_a_default_that_is_not_in_the_list_are_refuse
 
 @pytest.mark.parametrize(
     "spec, wrong, telling",
-    [(["red", "blue"], "bleu", "'bleu' cannot be chosen here. Nearest: blue"), ((1, 10), "x", "It goes from 1 to 10")],
+    [
+        (["red", "blue"], "bleu", "'bleu' cannot be chosen here. Nearest: blue"),
+        ((1, 10), "x", "It goes from 1 to 10"),
+    ],
 )
 def test_a_value_that_cannot_be_chosen_is_refused_with_what_can(spec, wrong, telling):
     widget = control("n", spec)
@@ -183,7 +198,9 @@ def test_a_value_that_cannot_be_chosen_is_refused_with_what_can(spec, wrong, tel
 
 @pytest.mark.parametrize("spec, wrong", [((1, 10), 11), ((1, 10), 0), ((0.0, 1.0), 1.5)])
 def test_a_number_beyond_the_ends_of_a_slider_is_refused_and_not_moved_to_the_end(spec, wrong):
-    with pytest.raises(vz.VizlibError, match=f"{wrong} cannot be chosen here. It goes from {spec[0]} to {spec[1]}"):
+    with pytest.raises(
+        vz.VizlibError, match=f"{wrong} cannot be chosen here. It goes from {spec[0]} to {spec[1]}"
+    ):
         assign(control("n", spec), wrong)
 
 

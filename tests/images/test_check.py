@@ -1,4 +1,6 @@
-"""What is a batch of pictures, and what is said of everything else; by each method, before anything is computed."""
+"""What is a batch of pictures, and what is said of everything else; by each method, before anything is
+computed.
+"""
 
 import numpy as np
 import pytest
@@ -12,22 +14,40 @@ WRONG = {
     "an array": (np.zeros((1, 3, 16, 16), np.float32), "this is a ndarray"),
     "a path": ("cat.jpg", "this is a str"),
     "None": (None, "this is a NoneType"),
-    "no batch dimension": (torch.zeros(3, 16, 16), r"this one has \(3, 16, 16\). Add the batch dimension: images\[None\]"),
-    "channels last": (torch.zeros(1, 16, 16, 3), r"channels come before height and width: images.movedim\(-1, -3\)"),
+    "no batch dimension": (
+        torch.zeros(3, 16, 16),
+        r"this one has \(3, 16, 16\). Add the batch dimension: images\[None\]",
+    ),
+    "channels last": (
+        torch.zeros(1, 16, 16, 3),
+        r"channels come before height and width: images.movedim\(-1, -3\)",
+    ),
     "channels last without a batch": (torch.zeros(16, 16, 3), "channels come before height and width"),
     "grey": (torch.zeros(1, 1, 16, 16), "turns grey and transparent pictures into RGB"),
     "with alpha": (torch.zeros(1, 4, 16, 16), "turns grey and transparent pictures into RGB"),
-    "two channels": (torch.zeros(1, 2, 16, 16), r"have the shape \(N, 3, H, W\); this one has \(1, 2, 16, 16\)"),
+    "two channels": (
+        torch.zeros(1, 2, 16, 16),
+        r"have the shape \(N, 3, H, W\); this one has \(1, 2, 16, 16\)",
+    ),
     "rank 2": (torch.zeros(16, 16), r"this one has \(16, 16\)"),
     "rank 5": (torch.zeros(1, 1, 3, 16, 16), r"this one has \(1, 1, 3, 16, 16\)"),
-    "bytes": (torch.zeros(1, 3, 16, 16, dtype=torch.uint8), r"this tensor holds torch.uint8. Divide it: images / 255"),
+    "bytes": (
+        torch.zeros(1, 3, 16, 16, dtype=torch.uint8),
+        r"this tensor holds torch.uint8. Divide it: images / 255",
+    ),
     "integers": (torch.zeros(1, 3, 16, 16, dtype=torch.int64), "this tensor holds torch.int64"),
     "an empty batch": (torch.zeros(0, 3, 16, 16), "holds no picture"),
     "NaN": (torch.full((1, 3, 16, 16), float("nan")), "NaN or infinite"),
     "one NaN": (torch.zeros(1, 3, 16, 16).index_fill(3, torch.tensor(5), float("nan")), "NaN or infinite"),
     "infinity": (torch.full((1, 3, 16, 16), float("inf")), "NaN or infinite"),
-    "0 to 255": (torch.full((1, 3, 16, 16), 255.0), r"lie in \[0, 1\]; this one runs from 255 to 255. Divide it by 255"),
-    "normalised": (torch.linspace(-2, 2, 768).view(1, 3, 16, 16), "runs from -2 to 2. Networks normalise for themselves"),
+    "0 to 255": (
+        torch.full((1, 3, 16, 16), 255.0),
+        r"lie in \[0, 1\]; this one runs from 255 to 255. Divide it by 255",
+    ),
+    "normalized": (
+        torch.linspace(-2, 2, 768).view(1, 3, 16, 16),
+        "runs from -2 to 2. Networks normalize for themselves",
+    ),
 }
 
 
@@ -81,8 +101,12 @@ def test_a_rounding_error_outside_the_range_is_forgiven_and_more_is_not(pictures
 def test_the_methods_accept_pictures_in_other_layouts(tiny, pictures, method):
     x = pictures(2)
     expected = method(tiny(), x, 0)
-    torch.testing.assert_close(method(tiny(), x.to(memory_format=torch.channels_last), 0), expected, rtol=1e-4, atol=1e-6)
-    torch.testing.assert_close(method(tiny(), x.flip(0).flip(0).double(), 0).float(), expected, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(
+        method(tiny(), x.to(memory_format=torch.channels_last), 0), expected, rtol=1e-4, atol=1e-6
+    )
+    torch.testing.assert_close(
+        method(tiny(), x.flip(0).flip(0).double(), 0).float(), expected, rtol=1e-4, atol=1e-6
+    )
 
 
 def test_the_methods_leave_the_picture_alone_and_return_a_plain_tensor(tiny, pictures, method):
@@ -90,7 +114,12 @@ def test_the_methods_leave_the_picture_alone_and_return_a_plain_tensor(tiny, pic
     before = x.clone()
     result = method(tiny(), x, 0)
     assert torch.equal(x, before) and x.grad is None and not x.requires_grad
-    assert not result.requires_grad and result.grad_fn is None and result.is_contiguous() and result.dtype == torch.float32
+    assert (
+        not result.requires_grad
+        and result.grad_fn is None
+        and result.is_contiguous()
+        and result.dtype == torch.float32
+    )
 
 
 def test_a_picture_that_requires_a_gradient_gets_none_and_the_result_has_no_graph(tiny, pictures, method):

@@ -1,4 +1,6 @@
-"""Films: as many pictures as went in, for as long as was asked, close to what they were, and what cannot be saved."""
+"""Films: as many pictures as went in, for as long as was asked, close to what they were, and what cannot be
+saved.
+"""
 
 import pytest
 import torch
@@ -40,7 +42,11 @@ def test_a_single_picture_is_a_film_too(reel, tmp_path):
         ("film.mp4", {}, "saved as .gif or .webp; this is 'film.mp4'"),
         ("film", {}, "saved as .gif or .webp"),
         ("no/film.gif", {}, "There is no folder .*no' to save 'film.gif' in"),
-        ("film.gif", {"per_second": 0}, "per_second is a number of pictures, above 0 and at most 50; this is 0"),
+        (
+            "film.gif",
+            {"per_second": 0},
+            "per_second is a number of pictures, above 0 and at most 50; this is 0",
+        ),
         ("film.gif", {"per_second": float("nan")}, "per_second is a number"),
     ],
 )

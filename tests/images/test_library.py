@@ -1,4 +1,6 @@
-"""The offline library: every entry opens, credits are complete, and a pasted object covers exactly its mask."""
+"""The offline library: every entry opens, credits are complete, and a pasted object covers exactly its
+mask.
+"""
 
 import importlib
 
@@ -29,7 +31,9 @@ def test_a_label_in_the_catalogue_is_the_label_of_its_index(lite0):
 def test_every_file_of_the_catalogue_is_there_and_no_picture_is_left_out_of_it():
     named = {library.DATA / row["path"] for row in library._catalogue()}
     assert all(path.is_file() for path in named)
-    found = {path for kind in ("photos", "cutouts", "backgrounds") for path in (library.DATA / kind).iterdir()}
+    found = {
+        path for kind in ("photos", "cutouts", "backgrounds") for path in (library.DATA / kind).iterdir()
+    }
     assert found <= named
 
 
@@ -61,12 +65,18 @@ def test_the_same_name_gives_the_same_pixels_and_a_tensor_of_ones_own():
 
 @pytest.mark.parametrize(
     "function, wrong, right",
-    [(vz.photo, "gold fish", "goldfish"), (vz.cutout, "zebras", "zebra"), (vz.background, "grass", "grass_green")],
+    [
+        (vz.photo, "gold fish", "goldfish"),
+        (vz.cutout, "zebras", "zebra"),
+        (vz.background, "grass", "grass_green"),
+    ],
     ids=["photo", "cutout", "background"],
 )
 def test_an_unknown_name_is_refused_with_the_nearest_and_the_table(function, wrong, right):
     kind = function.__name__
-    with pytest.raises(vz.VizlibError, match=f"There is no {kind} '{wrong}'. Nearest: .*{right}.* vz.{kind}s\\(\\) lists all"):
+    with pytest.raises(
+        vz.VizlibError, match=f"There is no {kind} '{wrong}'. Nearest: .*{right}.* vz.{kind}s\\(\\) lists all"
+    ):
         function(wrong)
 
 
@@ -88,7 +98,8 @@ def stamp(monkeypatch):
 
 
 def test_a_pasted_object_covers_its_mask_and_nothing_else(stamp):
-    # on 16 x 16 with height 0.5 the stamp keeps its 8 x 4 pixels; around (8, 8) it covers rows 4 to 11 and columns 6 to 9
+    # on 16 x 16 with height 0.5 the stamp keeps its 8 x 4 pixels; around (8, 8) it covers rows 4 to 11 and
+    # columns 6 to 9
     blue = torch.tensor([0.0, 0, 1]).view(1, 3, 1, 1).expand(1, 3, 16, 16)
     picture, mask = vz.paste(blue, "stamp", (0.5, 0.5), 0.5)
     expected = torch.zeros(1, 1, 16, 16)
@@ -130,7 +141,9 @@ def test_a_real_cutout_changes_the_picture_inside_its_mask_and_hardly_outside():
 
 
 def test_an_object_outside_the_picture_is_refused(stamp):
-    with pytest.raises(vz.VizlibError, match=r"At centre \(5, 5\) the cut-out 'stamp' lies outside the picture"):
+    with pytest.raises(
+        vz.VizlibError, match=r"At centre \(5, 5\) the cut-out 'stamp' lies outside the picture"
+    ):
         vz.paste(torch.zeros(1, 3, 16, 16), "stamp", (5, 5), 0.5)
 
 

@@ -1,4 +1,6 @@
-"""Reading pictures: every file, array and upload becomes (1, 3, H, W) in [0, 1], upright and in the right colours, or a sentence."""
+"""Reading pictures: every file, array and upload becomes (1, 3, H, W) in [0, 1], upright and in the right
+colours, or a sentence.
+"""
 
 import io
 import random
@@ -35,12 +37,21 @@ def checked(pictures):
     return Image.fromarray(pixels.permute(1, 2, 0).numpy()), pixels[None].float() / 255
 
 
-@pytest.mark.parametrize("format, options", [("PNG", {}), ("BMP", {}), ("TIFF", {}), ("WebP", {"lossless": True})])
+@pytest.mark.parametrize(
+    "format, options", [("PNG", {}), ("BMP", {}), ("TIFF", {}), ("WebP", {"lossless": True})]
+)
 def test_a_lossless_file_comes_in_as_it_is(tmp_path, checked, format, options):
     picture, expected = checked
     path = tmp_path / "picture.dat"
     path.write_bytes(encoded(picture, format, **options))
-    for source in (path, str(path), path.read_bytes(), bytearray(path.read_bytes()), memoryview(path.read_bytes()), picture):
+    for source in (
+        path,
+        str(path),
+        path.read_bytes(),
+        bytearray(path.read_bytes()),
+        memoryview(path.read_bytes()),
+        picture,
+    ):
         image = vz.open_image(source)
         torch.testing.assert_close(image, expected)
         assert image.is_contiguous()
@@ -76,7 +87,9 @@ def test_transparent_pixels_become_white_and_half_transparent_ones_half_white():
     picture.paste((200, 0, 0, 128), (16, 0, 24, 8))
     for source in (picture, encoded(picture), np.array(picture)):
         image = vz.open_image(source)
-        assert colours_of(image[..., :8]) == {(200, 0, 0)} and colours_of(image[..., 8:16]) == {(255, 255, 255)}
+        assert colours_of(image[..., :8]) == {(200, 0, 0)} and colours_of(image[..., 8:16]) == {
+            (255, 255, 255)
+        }
         ((r, g, b),) = colours_of(image[..., 16:])
         assert abs(r - 227) <= 1 and abs(g - 127) <= 1 and abs(b - 127) <= 1
 
@@ -87,7 +100,9 @@ def test_a_palette_with_a_transparent_colour_becomes_white_there():
     picture.paste(0, (8, 0, 16, 8))
     for format in ("PNG", "GIF"):
         image = vz.open_image(encoded(picture, format, transparency=0))
-        assert colours_of(image[..., :8]) == {(10, 200, 30)} and colours_of(image[..., 8:]) == {(255, 255, 255)}
+        assert colours_of(image[..., :8]) == {(10, 200, 30)} and colours_of(image[..., 8:]) == {
+            (255, 255, 255)
+        }
 
 
 def test_a_palette_without_transparency_keeps_its_colours():
@@ -131,7 +146,12 @@ def test_float_pictures_of_pil_with_nan_are_refused():
 
 @pytest.mark.parametrize(
     "cmyk, rgb",
-    [((0, 0, 0, 0), (255, 255, 255)), ((0, 255, 255, 0), (255, 0, 0)), ((0, 0, 0, 255), (0, 0, 0)), ((255, 0, 0, 0), (0, 255, 255))],
+    [
+        ((0, 0, 0, 0), (255, 255, 255)),
+        ((0, 255, 255, 0), (255, 0, 0)),
+        ((0, 0, 0, 255), (0, 0, 0)),
+        ((255, 0, 0, 0), (0, 255, 255)),
+    ],
 )
 def test_a_cmyk_jpeg_has_the_colours_that_its_inks_print(cmyk, rgb):
     data = encoded(Image.new("CMYK", (16, 16), cmyk), "JPEG", quality=95)
@@ -140,7 +160,8 @@ def test_a_cmyk_jpeg_has_the_colours_that_its_inks_print(cmyk, rgb):
     assert max(abs(r - rgb[0]), abs(g - rgb[1]), abs(b - rgb[2])) <= 4
 
 
-# how a picture whose top half is white is stored on the sensor, for each value of EXIF's orientation: the side where the white is
+# how a picture whose top half is white is stored on the sensor, for each value of EXIF's orientation: the
+# side where the white is
 STORED = {1: "top", 2: "top", 3: "bottom", 4: "bottom", 5: "left", 6: "left", 7: "right", 8: "right"}
 
 
@@ -149,7 +170,9 @@ STORED = {1: "top", 2: "top", 3: "bottom", 4: "bottom", 5: "left", 6: "left", 7:
 def test_a_photo_that_lies_on_its_side_comes_out_upright(orientation, format):
     width, height = (32, 16) if orientation < 5 else (16, 32)
     stored = np.zeros((height, width, 3), np.uint8)
-    half = {"top": np.s_[:8], "bottom": np.s_[8:], "left": np.s_[:, :8], "right": np.s_[:, 8:]}[STORED[orientation]]
+    half = {"top": np.s_[:8], "bottom": np.s_[8:], "left": np.s_[:, :8], "right": np.s_[:, 8:]}[
+        STORED[orientation]
+    ]
     stored[half] = 255
     exif = Image.Exif()
     exif[0x0112] = orientation
@@ -160,7 +183,9 @@ def test_a_photo_that_lies_on_its_side_comes_out_upright(orientation, format):
 
 def test_orientation_6_turns_clockwise_and_does_not_mirror():
     stored = np.zeros((16, 16), np.uint8)
-    stored[:8, :8] = 255  # white at the top left of the sensor: after a quarter turn clockwise at the top right
+    stored[:8, :8] = (
+        255  # white at the top left of the sensor: after a quarter turn clockwise at the top right
+    )
     exif = Image.Exif()
     exif[0x0112] = 6
     image = vz.open_image(encoded(Image.fromarray(stored), exif=exif))[0, 0]
@@ -260,7 +285,9 @@ def test_a_directory_is_no_file(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "path", ["x" * 5000, "nul\0byte.png", "~nobody_of_this_name/x.png", ""], ids=["too long", "a null byte", "nobody's home", "empty"]
+    "path",
+    ["x" * 5000, "nul\0byte.png", "~nobody_of_this_name/x.png", ""],
+    ids=["too long", "a null byte", "nobody's home", "empty"],
 )
 def test_an_impossible_path_is_no_file_either(path):
     with pytest.raises(vz.VizlibError, match="no file"):
@@ -277,13 +304,20 @@ def test_an_empty_file_is_called_empty(tmp_path):
 
 def test_a_text_file_is_no_picture(tmp_path):
     (tmp_path / "notes.txt").write_text("dear diary, " * 100)
-    with pytest.raises(vz.VizlibError, match="The file 'notes.txt' is not a picture that can be read. JPEG, PNG"):
+    with pytest.raises(
+        vz.VizlibError, match="The file 'notes.txt' is not a picture that can be read. JPEG, PNG"
+    ):
         vz.open_image(tmp_path / "notes.txt")
 
 
-@pytest.mark.parametrize("source, seen", [(None, "NoneType"), (7, "int"), ((), "tuple"), ({"a": 1}, "dict"), (object(), "object")])
+@pytest.mark.parametrize(
+    "source, seen", [(None, "NoneType"), (7, "int"), ((), "tuple"), ({"a": 1}, "dict"), (object(), "object")]
+)
 def test_anything_else_is_named(source, seen):
-    with pytest.raises(vz.VizlibError, match=f"A picture is a path, bytes, a PIL picture, an array or an upload; this is a {seen}"):
+    with pytest.raises(
+        vz.VizlibError,
+        match=f"A picture is a path, bytes, a PIL picture, an array or an upload; this is a {seen}",
+    ):
         vz.open_image(source)
 
 
@@ -301,7 +335,13 @@ def test_a_broken_upload_is_named():
 
 def test_arrays_of_every_kind_give_the_same_picture(checked):
     pixels = np.array(checked[0])
-    for source in (pixels, pixels.astype(np.uint16) * 257, pixels / 255, (pixels / 255).astype(np.float32), np.asfortranarray(pixels)):
+    for source in (
+        pixels,
+        pixels.astype(np.uint16) * 257,
+        pixels / 255,
+        (pixels / 255).astype(np.float32),
+        np.asfortranarray(pixels),
+    ):
         torch.testing.assert_close(vz.open_image(source), checked[1])
 
 

@@ -7,10 +7,14 @@ import vizlib as vz
 from vizlib.images import H_FLIP, V_FLIP, Warp, rotation, scaling
 
 EXACT = {
-    "mirror": (H_FLIP, lambda x: x.flip(-1)), "upside down": (V_FLIP, lambda x: x.flip(-2)), "nothing": (rotation(0), lambda x: x),
-    "90": (rotation(90), lambda x: torch.rot90(x, 1, (-2, -1))), "180": (rotation(180), lambda x: x.flip(-1, -2)),
-    "-90": (rotation(-90), lambda x: torch.rot90(x, -1, (-2, -1))), "450": (rotation(450), lambda x: torch.rot90(x, 1, (-2, -1))),
-}  # fmt: skip
+    "mirror": (H_FLIP, lambda x: x.flip(-1)),
+    "upside down": (V_FLIP, lambda x: x.flip(-2)),
+    "nothing": (rotation(0), lambda x: x),
+    "90": (rotation(90), lambda x: torch.rot90(x, 1, (-2, -1))),
+    "180": (rotation(180), lambda x: x.flip(-1, -2)),
+    "-90": (rotation(-90), lambda x: torch.rot90(x, -1, (-2, -1))),
+    "450": (rotation(450), lambda x: torch.rot90(x, 1, (-2, -1))),
+}
 
 
 @pytest.mark.parametrize("name", EXACT)
@@ -32,7 +36,9 @@ def test_a_ramp_is_turned_and_scaled_by_hand():
     rows = (torch.arange(9.0) - 4).view(1, 1, 9, 1).expand(1, 1, 9, 9)  # x(r, c) = r, counted from the centre
     assert torch.allclose(scaling(2)(rows)[0, 0, :, 4], (torch.arange(9.0) - 4) / 2, atol=1e-5)
     t = torch.tensor(30.0).deg2rad()
-    expected = rows[0, 0] * t.cos() + rows[0, 0].T * t.sin()  # counterclockwise: what is at the right moves up
+    expected = (
+        rows[0, 0] * t.cos() + rows[0, 0].T * t.sin()
+    )  # counterclockwise: what is at the right moves up
     assert torch.allclose(rotation(30)(rows)[0, 0, 3:6, 3:6], expected[3:6, 3:6], atol=1e-5)
 
 

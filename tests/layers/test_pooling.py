@@ -1,4 +1,6 @@
-"""Means in the place of maxima: by hand, as a module and as a function, and the network as it was, however the block ends."""
+"""Means in the place of maxima: by hand, as a module and as a function, and the network as it was, however
+the block ends.
+"""
 
 import pytest
 import torch
@@ -11,7 +13,9 @@ from vizlib.layers import average_pooling
 X = torch.tensor([[[[1.0, 2], [3, 10]]]])
 
 
-@pytest.mark.parametrize("pool", [nn.MaxPool2d(2), lambda x: F.max_pool2d(x, 2), lambda x: torch.max_pool2d(x, [2, 2])])
+@pytest.mark.parametrize(
+    "pool", [nn.MaxPool2d(2), lambda x: F.max_pool2d(x, 2), lambda x: torch.max_pool2d(x, [2, 2])]
+)
 def test_the_largest_of_a_window_becomes_its_mean_and_is_back_afterwards(pool):
     assert pool(X).item() == 10
     with average_pooling():
@@ -25,8 +29,12 @@ def test_padding_does_not_count_and_every_setting_of_the_window_is_kept():
     x = torch.rand(2, 3, 7, 7, generator=torch.Generator().manual_seed(0))
     with average_pooling():
         assert torch.allclose(nn.MaxPool2d(3, 2, 1)(torch.ones(1, 1, 4, 4)), torch.ones(1, 1, 2, 2))
-        assert torch.equal(nn.MaxPool2d(2, ceil_mode=True)(x), F.avg_pool2d(x, 2, ceil_mode=True, count_include_pad=False))
-        assert torch.equal(nn.MaxPool2d(2, dilation=2)(x), F.max_pool2d(x, 2, dilation=2))  # holes: left alone
+        assert torch.equal(
+            nn.MaxPool2d(2, ceil_mode=True)(x), F.avg_pool2d(x, 2, ceil_mode=True, count_include_pad=False)
+        )
+        assert torch.equal(
+            nn.MaxPool2d(2, dilation=2)(x), F.max_pool2d(x, 2, dilation=2)
+        )  # holes: left alone
         assert nn.MaxPool2d(2, return_indices=True)(X)[0].item() == 10  # its places would have no meaning
 
 

@@ -1,4 +1,6 @@
-"""Receptive fields: the arithmetic, the numbers known for well-known networks, and the pixels that really have a gradient."""
+"""Receptive fields: the arithmetic, the numbers known for well-known networks, and the pixels that really
+have a gradient.
+"""
 
 from collections import OrderedDict
 
@@ -12,7 +14,8 @@ import vizlib as vz
 from vizlib.layers import tap
 from vizlib.layers.receptive import EVERYTHING, PIXEL, ReceptiveField, union, window
 
-# ---------------------------------------------------------------------------------------------------------- arithmetic
+# ----------------------------------------------------------------------------------------------------------
+# arithmetic
 
 
 def test_windows_add_up():
@@ -26,7 +29,9 @@ def test_windows_add_up():
 def test_rows_and_columns_are_kept_apart_and_dilation_stretches():
     assert window(PIXEL, (3, 1), (2, 1), (1, 0)) == ReceptiveField((3, 1), (2, 1), (-1, 0))
     assert window(PIXEL, 3, 1, 2, 2) == ReceptiveField((5, 5), (1, 1), (-2, -2))
-    assert window(ReceptiveField((4, 4), (2, 2), (0, 0)), 3, dilation=3) == ReceptiveField((16, 16), (2, 2), (0, 0))
+    assert window(ReceptiveField((4, 4), (2, 2), (0, 0)), 3, dilation=3) == ReceptiveField(
+        (16, 16), (2, 2), (0, 0)
+    )
 
 
 def test_the_union_of_two_branches_covers_both():
@@ -40,11 +45,19 @@ def test_a_field_reads_as_its_size():
     assert [str(f) for f in (PIXEL, window(PIXEL, (3, 5)), EVERYTHING)] == ["1", "3x5", "all"]
 
 
-# -------------------------------------------------------------------------------------------------- well-known networks
+# --------------------------------------------------------------------------------------------------
+# well-known networks
 
 
 def headed(features):
-    return nn.Sequential(OrderedDict(features=features, avgpool=nn.AdaptiveAvgPool2d(1), flatten=nn.Flatten(), classifier=nn.LazyLinear(4)))
+    return nn.Sequential(
+        OrderedDict(
+            features=features,
+            avgpool=nn.AdaptiveAvgPool2d(1),
+            flatten=nn.Flatten(),
+            classifier=nn.LazyLinear(4),
+        )
+    )
 
 
 ARCHITECTURES = {
@@ -57,7 +70,9 @@ ARCHITECTURES = {
 
 @pytest.fixture(scope="module")
 def known(network):
-    """known(name): an architecture of torchvision in which nothing is ever closed: positive weights that keep the size of signals."""
+    """known(name): an architecture of torchvision in which nothing is ever closed: positive weights that keep
+    the size of signals.
+    """
     made = {}
 
     def make(name):
@@ -82,7 +97,9 @@ def known(network):
 
 def sizes(net, layers):
     fields = [vz.receptive_field(net, layer) for layer in layers]
-    assert all(f.size[0] == f.size[1] and f.stride[0] == f.stride[1] and f.start[0] == f.start[1] for f in fields)
+    assert all(
+        f.size[0] == f.size[1] and f.stride[0] == f.stride[1] and f.start[0] == f.start[1] for f in fields
+    )
     return [f.size[0] for f in fields]
 
 
@@ -98,7 +115,14 @@ def test_the_fields_of_vgg16_are_the_known_ones(known):
 
 
 def test_the_fields_of_resnet18_are_the_known_ones(known):
-    assert sizes(known("resnet18"), ["conv1", "maxpool", "layer1", "layer2", "layer3", "layer4"]) == [7, 11, 43, 99, 211, 435]
+    assert sizes(known("resnet18"), ["conv1", "maxpool", "layer1", "layer2", "layer3", "layer4"]) == [
+        7,
+        11,
+        43,
+        99,
+        211,
+        435,
+    ]
     assert vz.receptive_field(known("resnet18"), "layer4").stride == (32, 32)
 
 
@@ -108,7 +132,8 @@ def test_a_layer_after_global_pooling_sees_everything(known):
         assert str(vz.receptive_field(known(name), "avgpool")) == "all"
 
 
-# ----------------------------------------------------------------------------------------------- the support of the gradient
+# ----------------------------------------------------------------------------------------------- the support
+# of the gradient
 
 
 def support(net, layer, at, images):
@@ -127,7 +152,9 @@ def square(field, at, side):
 
 
 def ramps(side):
-    """Two pictures that grow brighter towards opposite corners, so that every max-pool takes its outermost pixel on that side."""
+    """Two pictures that grow brighter towards opposite corners, so that every max-pool takes its outermost
+    pixel on that side.
+    """
     ramp = torch.linspace(0.1, 0.4, side)
     diagonal = ramp[:, None] + ramp[None]
     return torch.stack([diagonal, diagonal.flip(0, 1)])[:, None].expand(-1, 3, -1, -1).contiguous()
@@ -141,14 +168,21 @@ def assert_support_is_the_field(net, layer, at, side, images=None):
     outside[rows, columns] = False
     assert not outside.any(), f"{layer}: the gradient leaves the theoretical field"
     lit_rows, lit_columns = seen.any(1).nonzero()[:, 0], seen.any(0).nonzero()[:, 0]
-    assert (lit_rows[0].item(), lit_rows[-1].item() + 1) == (rows.start, rows.stop), f"{layer}: the field's rows are not reached"
-    assert (lit_columns[0].item(), lit_columns[-1].item() + 1) == (columns.start, columns.stop), f"{layer}: columns"
+    assert (lit_rows[0].item(), lit_rows[-1].item() + 1) == (rows.start, rows.stop), (
+        f"{layer}: the field's rows are not reached"
+    )
+    assert (lit_columns[0].item(), lit_columns[-1].item() + 1) == (columns.start, columns.stop), (
+        f"{layer}: columns"
+    )
 
 
 def central(net, layer, side):
     """The unit whose field lies in the middle of the picture."""
     field = vz.receptive_field(net, layer)
-    return tuple(round((side / 2 - r / 2 - a) / s) for a, r, s in zip(field.start, field.size, field.stride, strict=True))
+    return tuple(
+        round((side / 2 - r / 2 - a) / s)
+        for a, r, s in zip(field.start, field.size, field.stride, strict=True)
+    )
 
 
 SIDES = {
@@ -164,17 +198,25 @@ def test_the_pixels_with_a_gradient_fill_the_theoretical_square_and_stay_inside_
     net, side = known(name), SIDES[name][layer]
     at = central(net, layer, side)
     rows, columns = square(vz.receptive_field(net, layer), at, side)
-    assert rows.start > 0 and rows.stop < side and columns.start > 0 and columns.stop < side, "the field should lie inside the picture"
+    assert rows.start > 0 and rows.stop < side and columns.start > 0 and columns.stop < side, (
+        "the field should lie inside the picture"
+    )
     assert_support_is_the_field(net, layer, at, side)
 
 
-@pytest.mark.parametrize("name, layer", [("alexnet", "conv3"), ("vgg16", "conv3_3"), ("resnet18", "layer1"), ("googlenet", "inception3a")])
+@pytest.mark.parametrize(
+    "name, layer",
+    [("alexnet", "conv3"), ("vgg16", "conv3_3"), ("resnet18", "layer1"), ("googlenet", "inception3a")],
+)
 def test_a_unit_at_the_border_sees_the_part_of_its_square_that_is_picture(known, name, layer):
     field, side = vz.receptive_field(known(name), layer), SIDES[name][layer]
     rows, columns = square(field, (0, 0), side)
     assert field.start[0] < 0
     seen = support(
-        known(name), layer, (0, 0), torch.cat([ramps(side), torch.rand(2, 3, side, side, generator=torch.Generator().manual_seed(1))])
+        known(name),
+        layer,
+        (0, 0),
+        torch.cat([ramps(side), torch.rand(2, 3, side, side, generator=torch.Generator().manual_seed(1))]),
     )
     outside = seen.clone()
     outside[rows, columns] = False
@@ -192,7 +234,8 @@ def test_the_pixels_with_a_gradient_in_lite0_stay_inside_the_theoretical_square(
     assert inside > 0.3 and not seen.any()
 
 
-# -------------------------------------------------------------------------------------------------------- unusual plumbing
+# --------------------------------------------------------------------------------------------------------
+# unusual plumbing
 
 
 class Plumbing(nn.Module):
@@ -214,22 +257,43 @@ def conv(kernel, channels=3, **kwargs):
 
 PLUMBING = {
     "a functional relu": (lambda m, x: F.relu(m.a(x)), {"a": conv(3)}),
-    "a relu and a pool as methods and functions": (lambda m, x: F.max_pool2d(m.a(x).relu(), 2), {"a": conv(3)}),
+    "a relu and a pool as methods and functions": (
+        lambda m, x: F.max_pool2d(m.a(x).relu(), 2),
+        {"a": conv(3)},
+    ),
     "a pool with padding": (lambda m, x: F.max_pool2d(m.a(x), 3, 2, 1), {"a": conv(3)}),
-    "a pool by keywords": (lambda m, x: F.max_pool2d(m.a(x), kernel_size=3, stride=2, padding=1), {"a": conv(3)}),
+    "a pool by keywords": (
+        lambda m, x: F.max_pool2d(m.a(x), kernel_size=3, stride=2, padding=1),
+        {"a": conv(3)},
+    ),
     "a pool with dilation": (lambda m, x: F.max_pool2d(m.a(x), 2, stride=1, dilation=3), {"a": conv(1)}),
     "an average pool": (lambda m, x: F.avg_pool2d(m.a(x), (2, 4), (1, 2)), {"a": conv(3)}),
-    "torch.cat": (lambda m, x: torch.cat([m.a(x), m.b(x)], 1), {"a": conv(3, padding=1), "b": conv(7, padding=3)}),
+    "torch.cat": (
+        lambda m, x: torch.cat([m.a(x), m.b(x)], 1),
+        {"a": conv(3, padding=1), "b": conv(7, padding=3)},
+    ),
     "torch.concat of three": (
         lambda m, x: torch.concat((m.a(x), m.b(x), x), dim=1),
         {"a": conv((1, 5), padding=(0, 2)), "b": conv((5, 1), padding=(2, 0))},
     ),
     "a sum": (lambda m, x: m.a(x) + m.b(x), {"a": conv(3, padding=1), "b": conv(5, padding=2)}),
-    "a sum in place": (lambda m, x: add_in_place(m.a(x), m.b(x)), {"a": conv(3, padding=1), "b": conv(5, padding=2)}),
-    "torch.add with a scaled branch": (lambda m, x: torch.add(m.a(x), 2 * m.b(x)), {"a": conv(1), "b": conv(3, padding=1)}),
-    "branches off-centre": (lambda m, x: m.a(F.pad(x, (4, 0, 0, 0)))[..., :16] + m.b(x), {"a": conv((1, 5)), "b": conv(1)}),
+    "a sum in place": (
+        lambda m, x: add_in_place(m.a(x), m.b(x)),
+        {"a": conv(3, padding=1), "b": conv(5, padding=2)},
+    ),
+    "torch.add with a scaled branch": (
+        lambda m, x: torch.add(m.a(x), 2 * m.b(x)),
+        {"a": conv(1), "b": conv(3, padding=1)},
+    ),
+    "branches off-centre": (
+        lambda m, x: m.a(F.pad(x, (4, 0, 0, 0)))[..., :16] + m.b(x),
+        {"a": conv((1, 5)), "b": conv(1)},
+    ),
     "F.pad": (lambda m, x: m.a(F.pad(x, (1, 2, 3, 4))), {"a": conv(5)}),
-    "F.pad by keyword": (lambda m, x: m.a(F.pad(x, pad=(1, 2, 3, 4), mode="constant", value=0.0)), {"a": conv(5)}),
+    "F.pad by keyword": (
+        lambda m, x: m.a(F.pad(x, pad=(1, 2, 3, 4), mode="constant", value=0.0)),
+        {"a": conv(5)},
+    ),
     "F.pad that crops": (lambda m, x: m.a(F.pad(x, (-2, -1, -3, 0))), {"a": conv(3)}),
     "F.pad of the columns only": (lambda m, x: m.a(F.pad(x, (2, 1))), {"a": conv(3)}),
     "nn.ZeroPad2d": (lambda m, x: m.a(m.pad(x)), {"a": conv(3, stride=2), "pad": nn.ZeroPad2d((0, 1, 2, 3))}),
@@ -239,10 +303,19 @@ PLUMBING = {
     "same padding of an even kernel": (lambda m, x: m.a(x), {"a": conv(4, padding="same")}),
     "same padding with dilation": (lambda m, x: m.a(x), {"a": conv((3, 2), padding="same", dilation=2)}),
     "valid padding": (lambda m, x: m.a(x), {"a": conv(4, padding="valid")}),
-    "a functional convolution by keywords": (lambda m, x: F.conv2d(x, weight=m.a.weight, stride=2, padding=(1, 1)), {"a": conv(3)}),
+    "a functional convolution by keywords": (
+        lambda m, x: F.conv2d(x, weight=m.a.weight, stride=2, padding=(1, 1)),
+        {"a": conv(3)},
+    ),
     "a depthwise convolution": (lambda m, x: m.b(m.a(x)), {"a": conv(3), "b": conv(3, 4, groups=4)}),
-    "a chunk and a cat": (lambda m, x: torch.cat([m.a(x).chunk(2, 1)[0], m.b(x)], 1), {"a": conv(3, padding=1), "b": conv(1)}),
-    "a gate": (lambda m, x: m.a(x) * torch.sigmoid(m.b(x)), {"a": conv(3, padding=1), "b": conv(5, padding=2)}),
+    "a chunk and a cat": (
+        lambda m, x: torch.cat([m.a(x).chunk(2, 1)[0], m.b(x)], 1),
+        {"a": conv(3, padding=1), "b": conv(1)},
+    ),
+    "a gate": (
+        lambda m, x: m.a(x) * torch.sigmoid(m.b(x)),
+        {"a": conv(3, padding=1), "b": conv(5, padding=2)},
+    ),
     "a module used twice": (lambda m, x: m.a(m.a(x)), {"a": nn.Conv2d(3, 3, 3, bias=False)}),
 }
 
@@ -255,7 +328,10 @@ def add_in_place(a, b):
 UNKNOWN = {
     "a strided slice": (lambda m, x: m.a(x)[:, :, ::2, 1::2], {"a": conv(3)}),
     "a sum of shifted slices": (lambda m, x: m.a(x[..., 1:, :]) + m.a(x[..., :-1, :]), {"a": conv(1)}),
-    "a transposed convolution": (lambda m, x: m.b(m.a(x)), {"a": conv(3), "b": nn.ConvTranspose2d(4, 4, 3, padding=1, bias=False)}),
+    "a transposed convolution": (
+        lambda m, x: m.b(m.a(x)),
+        {"a": conv(3), "b": nn.ConvTranspose2d(4, 4, 3, padding=1, bias=False)},
+    ),
 }
 
 
@@ -296,7 +372,9 @@ MIXERS = {
     "a group norm": lambda y: F.group_norm(y, 2),
     "an instance norm": lambda y: F.instance_norm(y),
     "a squeeze and excitation": lambda y: y * torch.sigmoid(F.adaptive_avg_pool2d(y, 1)),
-    "attention": lambda y: F.scaled_dot_product_attention(*[y.flatten(2).mT[:, None]] * 3).mT.reshape(y.shape),
+    "attention": lambda y: F.scaled_dot_product_attention(*[y.flatten(2).mT[:, None]] * 3).mT.reshape(
+        y.shape
+    ),
     "a norm over everything": lambda y: F.layer_norm(y, y.shape[1:]),
     "a softmax over positions": lambda y: y.flatten(2).softmax(2).view_as(y),
 }
@@ -323,7 +401,7 @@ KEEPERS = {
     "a mean over channels": lambda y: y.mean(1, keepdim=True),
     "dropout": lambda y: F.dropout(y, training=False),
     "a softmax over channels": lambda y: y.softmax(1),
-    "response normalisation": lambda y: F.local_response_norm(y, 3),
+    "response normalization": lambda y: F.local_response_norm(y, 3),
 }
 
 

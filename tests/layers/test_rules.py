@@ -11,7 +11,9 @@ import vizlib as vz
 from vizlib.layers import RULES, relu_rule
 
 X = torch.tensor([-2.0, -1.0, 1.0, 2.0])
-G = torch.tensor([3.0, -3.0, 3.0, -3.0])  # what arrives from above: each sign at closed and at open rectifiers
+G = torch.tensor(
+    [3.0, -3.0, 3.0, -3.0]
+)  # what arrives from above: each sign at closed and at open rectifiers
 HANDED_ON = {"gradient": [0, 0, 3, -3], "deconvnet": [3, 0, 3, 0], "guided": [0, 0, 3, 0]}
 
 
@@ -64,13 +66,19 @@ def test_each_rule_is_followed_however_the_relu_is_written(way, rule):
 @pytest.mark.parametrize("way", WAYS_OF_6)
 def test_a_relu6_is_closed_above_6_too(way):
     x, g = torch.tensor([-1.0, 3.0, 7.0, 7.0]), torch.tensor([1.0, 1.0, 1.0, -1.0])
-    for rule, expected in {"gradient": [0, 1, 0, 0], "deconvnet": [1, 1, 1, 0], "guided": [0, 1, 0, 0]}.items():
+    for rule, expected in {
+        "gradient": [0, 1, 0, 0],
+        "deconvnet": [1, 1, 1, 0],
+        "guided": [0, 1, 0, 0],
+    }.items():
         gradient, y = handed_on(WAYS_OF_6[way], x, g, rule)
         assert gradient == expected and y.tolist() == [0, 3, 6, 6]
 
 
 @pytest.mark.parametrize(
-    "function", [F.leaky_relu, F.elu, F.gelu, F.silu, torch.tanh, F.hardtanh, torch.sigmoid, F.hardswish], ids=lambda f: f.__name__
+    "function",
+    [F.leaky_relu, F.elu, F.gelu, F.silu, torch.tanh, F.hardtanh, torch.sigmoid, F.hardswish],
+    ids=lambda f: f.__name__,
 )
 @pytest.mark.parametrize("rule", ["deconvnet", "guided"])
 def test_other_nonlinearities_follow_the_chain_rule_and_count_as_no_relu(function, rule):
@@ -87,7 +95,12 @@ class Rectified(nn.Module):
 
     def __init__(self, rectify, twice=False):
         super().__init__()
-        self.conv, self.rectify, self.fc, self.twice = nn.Conv2d(3, 3, 3, padding=1), rectify, nn.Linear(3, 4), twice
+        self.conv, self.rectify, self.fc, self.twice = (
+            nn.Conv2d(3, 3, 3, padding=1),
+            rectify,
+            nn.Linear(3, 4),
+            twice,
+        )
 
     def forward(self, x):
         x = self.rectify(self.conv(x))
@@ -98,7 +111,9 @@ class Rectified(nn.Module):
 
 @pytest.mark.parametrize("method", [vz.guided_backprop, vz.deconvnet], ids=lambda m: m.__name__)
 @pytest.mark.parametrize("way", WAYS)
-def test_a_network_gives_the_same_signal_however_its_relus_are_written(network, redrawn, pictures, way, method):
+def test_a_network_gives_the_same_signal_however_its_relus_are_written(
+    network, redrawn, pictures, way, method
+):
     x = pictures(2)
     module = {"nn.ReLU": nn.ReLU(), "nn.ReLU in place": nn.ReLU(inplace=True)}.get(way, WAYS[way])
     expected = method(network(redrawn(Rectified(nn.ReLU()), seed=4)), x, 1)
@@ -167,12 +182,16 @@ def test_the_rule_that_a_relu_met_going_forward_holds_going_back_after_the_block
 
 
 def test_an_unknown_rule_is_refused_with_those_there_are():
-    with pytest.raises(vz.VizlibError, match="There is no rule 'guide' for rectifiers; there are gradient, deconvnet, guided"):
+    with pytest.raises(
+        vz.VizlibError, match="There is no rule 'guide' for rectifiers; there are gradient, deconvnet, guided"
+    ):
         with relu_rule("guide"):
             pass
 
 
-@pytest.mark.parametrize("method", [vz.guided_backprop, vz.deconvnet, vz.guided_grad_cam], ids=lambda m: m.__name__)
+@pytest.mark.parametrize(
+    "method", [vz.guided_backprop, vz.deconvnet, vz.guided_grad_cam], ids=lambda m: m.__name__
+)
 def test_a_network_without_relus_is_refused_in_words(tiny, pictures, method):
     net = tiny(activation=nn.SiLU)
     with pytest.raises(vz.VizlibError, match="This network has no ReLU.*Use vz.gradient or vz.saliency"):
@@ -186,7 +205,11 @@ def test_the_plain_gradient_does_not_need_a_relu(tiny, pictures):
 
 
 def test_a_network_of_relu6_follows_the_rules_layer_by_layer(network, redrawn, pictures):
-    model = nn.Sequential(OrderedDict(conv=nn.Conv2d(3, 5, 3), relu=nn.ReLU6(), flatten=nn.Flatten(), fc=nn.Linear(5 * 14 * 14, 4)))
+    model = nn.Sequential(
+        OrderedDict(
+            conv=nn.Conv2d(3, 5, 3), relu=nn.ReLU6(), flatten=nn.Flatten(), fc=nn.Linear(5 * 14 * 14, 4)
+        )
+    )
     redrawn(model, seed=6)
     with torch.no_grad():
         model.conv.weight.mul_(8)
@@ -195,6 +218,10 @@ def test_a_network_of_relu6_follows_the_rules_layer_by_layer(network, redrawn, p
     active = (z > 0) & (z < 6)
     assert (z > 6).any() and (z < 0).any() and active.any()
     arriving = net.model.fc.weight[2].view_as(z)
-    for method, rule in ((vz.gradient, "gradient"), (vz.deconvnet, "deconvnet"), (vz.guided_backprop, "guided")):
+    for method, rule in (
+        (vz.gradient, "gradient"),
+        (vz.deconvnet, "deconvnet"),
+        (vz.guided_backprop, "guided"),
+    ):
         expected = F.conv_transpose2d(RULES[rule](arriving, active.mul), net.model.conv.weight)
         torch.testing.assert_close(method(net, x, 2), expected, rtol=1e-4, atol=1e-5)

@@ -14,7 +14,9 @@ def read(net, images, target):
         return scores(net, images, target)
 
 
-@pytest.mark.parametrize("target", [3, "class 3", "CLASS 3", "3", np.int64(3), np.array(3), torch.tensor(3)], ids=repr)
+@pytest.mark.parametrize(
+    "target", [3, "class 3", "CLASS 3", "3", np.int64(3), np.array(3), torch.tensor(3)], ids=repr
+)
 def test_a_class_is_its_logit_for_every_picture(tiny, pictures, target):
     net, x = tiny(), pictures(4)
     torch.testing.assert_close(read(net, x, target), net(x)[:, 3])
@@ -22,7 +24,14 @@ def test_a_class_is_its_logit_for_every_picture(tiny, pictures, target):
 
 @pytest.mark.parametrize(
     "target",
-    [[0, 1, 4], (0, 1, 4), ["class 0", 1, "4"], np.array([0, 1, 4]), torch.tensor([0, 1, 4]), torch.tensor([0, 1, 4], dtype=torch.int32)],
+    [
+        [0, 1, 4],
+        (0, 1, 4),
+        ["class 0", 1, "4"],
+        np.array([0, 1, 4]),
+        torch.tensor([0, 1, 4]),
+        torch.tensor([0, 1, 4], dtype=torch.int32),
+    ],
 )
 def test_a_list_has_one_class_per_picture(tiny, pictures, target):
     net, x = tiny(), pictures(3)
@@ -37,7 +46,9 @@ def test_nothing_means_the_top_class_of_each_picture(tiny, pictures):
 
 def test_a_function_is_any_score_of_the_logits(tiny, pictures):
     net, x = tiny(), pictures(3)
-    torch.testing.assert_close(read(net, x, lambda logits: logits[:, 0] - logits[:, 1]), net(x)[:, 0] - net(x)[:, 1])
+    torch.testing.assert_close(
+        read(net, x, lambda logits: logits[:, 0] - logits[:, 1]), net(x)[:, 0] - net(x)[:, 1]
+    )
 
 
 def test_a_unit_is_the_mean_of_a_channel_or_its_value_at_a_position(tiny, pictures):
@@ -64,19 +75,26 @@ def test_no_layer_beyond_that_of_a_unit_is_computed(trapped, pictures):
         ([1, None], "A class is an index or a label; this is None"),
         ([1.0, 2.0], "A class is an index or a label; this is 1.0"),
         (1.5, r"A target is a class index, a label, a list of them .* this is 1.5"),
-        ([1, 2, 3], "There are 2 pictures and 3 targets. Give one target per picture, or a single one for all"),
+        (
+            [1, 2, 3],
+            "There are 2 pictures and 3 targets. Give one target per picture, or a single one for all",
+        ),
         ([1], "There are 2 pictures and 1 targets"),
         ([], "There are 2 pictures and 0 targets"),
         (vz.unit("conv9", 0), "toy has no layer 'conv9'"),
         (vz.unit("conv2", 8), "Layer 'conv2' has the channels 0 to 7; 8 is not among them"),
         (vz.unit("conv2", -1), "Layer 'conv2' has the channels 0 to 7; -1 is not among them"),
-        (vz.unit("conv2", 0, at=(8, 0)), r"Layer 'conv2' has the grid \(8, 8\); at=\(8, 0\) is not inside it"),
+        (
+            vz.unit("conv2", 0, at=(8, 0)),
+            r"Layer 'conv2' has the grid \(8, 8\); at=\(8, 0\) is not inside it",
+        ),
         (vz.unit("conv2", 0, at=(0, -1)), r"has the grid \(8, 8\); at=\(0, -1\) is not inside it"),
         (vz.unit("logits", 0, at=(0, 0)), "Layer 'logits' has the grid .* is not inside it"),
         (vz.unit("conv2", 0, at=(1, 2, 3)), "is not inside it"),
         (
             lambda logits: logits,
-            r"A score takes logits \(2, 5\) and returns one number per picture, shape \(2,\); this one returned \(2, 5\)",
+            r"A score takes logits \(2, 5\) and returns one number per picture, shape \(2,\); "
+            r"this one returned \(2, 5\)",
         ),
         (lambda logits: logits.sum(), r"this one returned \(\)"),
         (lambda logits: 1.0, "this one returned float"),
@@ -85,7 +103,7 @@ def test_no_layer_beyond_that_of_a_unit_is_computed(trapped, pictures):
         (np.array([True, False]), "A class is an index or a label"),
         (torch.zeros(2, 2, dtype=torch.int64), "A (class|target) is"),
     ],
-    ids=lambda value: repr(value)[:40],
+    ids=lambda value: getattr(value, "__name__", None) or repr(value)[:40],
 )
 def test_what_is_no_target_is_refused_with_what_was_seen(tiny, pictures, target, telling):
     with pytest.raises(vz.VizlibError, match=telling):
@@ -93,7 +111,11 @@ def test_what_is_no_target_is_refused_with_what_was_seen(tiny, pictures, target,
 
 
 def test_a_score_without_a_gradient_is_refused_in_words(tiny, pictures):
-    for score in (lambda logits: logits.argmax(1).float(), lambda logits: logits[:, 0].detach(), lambda logits: torch.zeros(len(logits))):
+    for score in (
+        lambda logits: logits.argmax(1).float(),
+        lambda logits: logits[:, 0].detach(),
+        lambda logits: torch.zeros(len(logits)),
+    ):
         for method in (vz.gradient, vz.grad_cam, vz.guided_backprop):
             with pytest.raises(vz.VizlibError, match="score"):
                 method(tiny(), pictures(1), score)

@@ -1,7 +1,8 @@
-"""Run notebooks on a fresh kernel and save them the way they are kept: python tests/notebooks/refresh.py [NAME ...]
+"""Run notebooks on a fresh kernel and save them the way they are kept: python tests/notebooks/refresh.py
+[NAME ...]
 
-Outputs are kept; widget state, timings and the details of the kernel are not. The navigation line at the top is written anew.
-Without a name, every notebook is run; "06" runs 06 and its solutions.
+Outputs are kept; widget state, timings and the details of the kernel are not. The navigation line at the top
+is written anew. Without a name, every notebook is run; "06" runs 06 and its solutions.
 """
 
 import re
@@ -28,7 +29,11 @@ def lessons():
 
 def title(path):
     """The first heading of a notebook, without the #."""
-    first = next(line for line in nbformat.read(path, as_version=4).cells[0].source.splitlines() if line.startswith("# "))
+    first = next(
+        line
+        for line in nbformat.read(path, as_version=4).cells[0].source.splitlines()
+        if line.startswith("# ")
+    )
     return first[2:].split(":")[0].strip()
 
 
@@ -49,7 +54,9 @@ def refresh(path):
     if path in lessons():
         notebook.cells[0].source = NAVIGATION.sub(lambda _: navigation(path), notebook.cells[0].source)
     started = time.perf_counter()
-    NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}).execute()
+    NotebookClient(
+        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}
+    ).execute()
     seconds = time.perf_counter() - started
     notebook.metadata = nbformat.from_dict(KERNEL)
     for cell in notebook.cells:

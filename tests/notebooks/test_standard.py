@@ -8,9 +8,20 @@ import pytest
 from refresh import NAVIGATION, ROOT, WIDGET, lessons, navigation
 
 HEADINGS = [
-    "In one sentence", "You will learn", "A question to begin with", "The idea", "The formula", "By hand", "Tweak me", "The panel",
-    "Where it fails", "Exercises", "Summary", "Quiz", "References",
-]  # fmt: skip
+    "In one sentence",
+    "You will learn",
+    "A question to begin with",
+    "The idea",
+    "The formula",
+    "By hand",
+    "Tweak me",
+    "The panel",
+    "Where it fails",
+    "Exercises",
+    "Summary",
+    "Quiz",
+    "References",
+]
 CHECKED = "nbval-check-output"
 MOST_BYTES, MOST_LINES, FEWEST_CHECKED = 1_500_000, 24, 8
 SOLUTION = re.compile(r"<summary>Solution</summary>\s*```python\n(.*?)```", re.DOTALL)
@@ -62,16 +73,22 @@ def test_no_placeholder_is_left_in_it(path):
 @everywhere
 def test_its_tags_are_ones_that_nbval_knows(path):
     for cell in cells(path):
-        assert set(cell.metadata.get("tags", [])) <= {CHECKED}, cell.source  # nbval ignores a mistyped tag silently
+        assert set(cell.metadata.get("tags", [])) <= {CHECKED}, (
+            cell.source
+        )  # nbval ignores a mistyped tag silently
         if CHECKED in cell.metadata.get("tags", []):
-            assert any(o.output_type == "stream" for o in cell.outputs), f"nothing is printed to be compared: {cell.source}"
+            assert any(o.output_type == "stream" for o in cell.outputs), (
+                f"nothing is printed to be compared: {cell.source}"
+            )
 
 
 @everywhere
 def test_every_picture_has_a_description_and_is_followed_by_what_you_should_see(path):
     everything = cells(path)
     for i, cell in enumerate(everything):
-        pictures = [o for o in cell.get("outputs", []) if {"image/png", "image/jpeg"} & set(o.get("data", {}))]
+        pictures = [
+            o for o in cell.get("outputs", []) if {"image/png", "image/jpeg"} & set(o.get("data", {}))
+        ]
         for output in pictures:
             mime = next(m for m in output.data if m.startswith("image/"))
             assert len(output.metadata[mime]["alt"]) > 20, cell.source
@@ -83,8 +100,12 @@ def test_every_picture_has_a_description_and_is_followed_by_what_you_should_see(
 @everywhere
 def test_it_needs_no_network_no_shell_and_no_place_on_one_machine(path):
     for cell in cells(path, "code"):
-        assert not re.search(r"^\s*(!|%pip|%conda|%%bash)|urlopen|requests\.|wget|curl ", cell.source, re.MULTILINE), cell.source
-    assert not re.search(r"(?<![\w.])/(home|root|tmp|Users|work)/", json.dumps([c.source for c in cells(path)]))
+        assert not re.search(
+            r"^\s*(!|%pip|%conda|%%bash)|urlopen|requests\.|wget|curl ", cell.source, re.MULTILINE
+        ), cell.source
+    assert not re.search(
+        r"(?<![\w.])/(home|root|tmp|Users|work)/", json.dumps([c.source for c in cells(path)])
+    )
 
 
 @everywhere
@@ -131,9 +152,13 @@ def test_its_panel_is_driven_from_python_too(path):
 @every_lesson
 def test_it_has_three_exercises_with_a_stub_a_check_a_hint_and_a_solution(path):
     number = path.stem[:2]
-    assert [words for level, words in headings(path) if level == 3 and words.startswith("Exercise")].__len__() == 3
+    assert [
+        words for level, words in headings(path) if level == 3 and words.startswith("Exercise")
+    ].__len__() == 3
     stubs = [c for c in cells(path, "code") if "raise NotImplementedError" in c.source]
-    verdicts = [o.text for c in cells(path, "code") for o in c.outputs if o.get("text", "").startswith("Exercise")]
+    verdicts = [
+        o.text for c in cells(path, "code") for o in c.outputs if o.get("text", "").startswith("Exercise")
+    ]
     assert len(stubs) == 3
     assert verdicts == [f"Exercise {number}.{i}: not attempted yet.\n" for i in (1, 2, 3)]
     assert text(path).count("<summary>Hint</summary>") == 3
@@ -146,7 +171,12 @@ def test_the_folded_solutions_are_those_of_the_solutions_notebook_and_pass_their
     folded = SOLUTION.findall(text(path))
     assert len(folded) == 3
     assert all(solution.strip() in code for solution in folded)
-    verdicts = [o.text for c in cells(solutions, "code") for o in c.outputs if o.get("text", "").startswith("Exercise")]
+    verdicts = [
+        o.text
+        for c in cells(solutions, "code")
+        for o in c.outputs
+        if o.get("text", "").startswith("Exercise")
+    ]
     assert verdicts == [f"Exercise {path.stem[:2]}.{i}: correct.\n" for i in (1, 2, 3)]
 
 

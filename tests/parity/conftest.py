@@ -18,9 +18,12 @@ def _load(name):
         return _with_relu(vz.load())
     net, generator = vz.load(f"torchvision/{name}", pretrained=False), torch.Generator().manual_seed(1)
     for module in net.model.modules():
-        if isinstance(module, (nn.Conv2d, nn.Linear)):  # untrained biases are all zero, which could hide a mistake
+        if isinstance(
+            module, (nn.Conv2d, nn.Linear)
+        ):  # untrained biases are all zero, which could hide a mistake
             module.bias += 0.1 * torch.randn(module.bias.shape, generator=generator)
-    # Logits as far apart as those of a trained network, or the softmax in Score-CAM would give all channels the same weight.
+    # Logits as far apart as those of a trained network, or the softmax in Score-CAM would give all channels
+    # the same weight.
     net.layer("logits").module.weight *= {"resnet18": 30, "vgg11": 300}[name]
     return net
 
@@ -31,7 +34,9 @@ def _with_relu(net):
     for path in [path for path, module in model.named_modules() if isinstance(module, nn.ReLU6)]:
         model.set_submodule(path, nn.ReLU())
     names = {row["name"]: row["path"] for row in net.layers}
-    return vz.Network(model, name="lite0 with ReLU", mean=(0.5,) * 3, std=(0.5,) * 3, labels=net.labels, names=names)
+    return vz.Network(
+        model, name="lite0 with ReLU", mean=(0.5,) * 3, std=(0.5,) * 3, labels=net.labels, names=names
+    )
 
 
 @pytest.fixture
@@ -43,7 +48,9 @@ def net(request):
 @pytest.fixture(scope="session")
 def images():
     """Three photographs, (3, 3, 96, 96)."""
-    return torch.cat([vz.photo(name, 96) for name in ("tabby_cat_chelsea", "goldfish", "drum_kit_and_guitar")])
+    return torch.cat(
+        [vz.photo(name, 96) for name in ("tabby_cat_chelsea", "goldfish", "drum_kit_and_guitar")]
+    )
 
 
 @pytest.fixture(scope="session")
@@ -54,13 +61,17 @@ def classes():
 
 @pytest.fixture(scope="session")
 def agree():
-    """agree(ours, theirs): equal to 1e-4 of the largest value, picture by picture, and not by both being zero."""
+    """agree(ours, theirs): equal to 1e-4 of the largest value, picture by picture, and not by both being
+    zero.
+    """
 
     def check(ours, theirs, tolerance=1e-4):
         assert ours.shape == theirs.shape
         largest = theirs.abs().amax((1, 2, 3))
         assert bool((largest > 0).all()), "a map of zeros compares nothing"
         error = ((ours - theirs).abs().amax((1, 2, 3)) / largest).tolist()
-        assert max(error) < tolerance, f"largest difference by picture, as a share of the largest value: {error}"
+        assert max(error) < tolerance, (
+            f"largest difference by picture, as a share of the largest value: {error}"
+        )
 
     return check

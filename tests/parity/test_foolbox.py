@@ -1,7 +1,8 @@
-"""The fast gradient and projected gradient attacks against foolbox, on the same network, with the same settings.
+"""The fast gradient and projected gradient attacks against foolbox, on the same network, with the same
+settings.
 
-foolbox returns where a run ends. vizlib also has the point of the fast gradient attack among its candidates; so its answer is, picture by
-picture, whichever of foolbox's two attacks has the larger loss.
+foolbox returns where a run ends. vizlib also has the point of the fast gradient attack among its candidates;
+so its answer is, picture by picture, whichever of foolbox's two attacks has the larger loss.
 """
 
 import foolbox
@@ -35,7 +36,9 @@ def losses(net, x, y):
 def test_fast_gradient(net, images, classes, norm):
     epsilon, fast, _ = NORMS[norm]
     theirs = fast()(peer(net), images, Misclassification(torch.tensor(classes)), epsilons=epsilon)[1]
-    torch.testing.assert_close(vz.fgsm(net, images, classes, epsilon=epsilon, norm=norm), theirs, atol=1e-6, rtol=0)
+    torch.testing.assert_close(
+        vz.fgsm(net, images, classes, epsilon=epsilon, norm=norm), theirs, atol=1e-6, rtol=0
+    )
     assert (theirs - images).abs().max() > 1e-3
 
 
@@ -45,7 +48,17 @@ def iterated(net, images, classes, norm, targeted):
     criterion = TargetedMisclassification if targeted else Misclassification
     attack = projected(abs_stepsize=epsilon / 3, steps=4, random_start=False)
     theirs = attack(peer(net), images, criterion(torch.tensor(classes)), epsilons=epsilon)[1]
-    ours = vz.pgd(net, images, classes, epsilon=epsilon, rate=epsilon / 3, steps=4, starts=0, norm=norm, targeted=targeted)
+    ours = vz.pgd(
+        net,
+        images,
+        classes,
+        epsilon=epsilon,
+        rate=epsilon / 3,
+        steps=4,
+        starts=0,
+        norm=norm,
+        targeted=targeted,
+    )
     single = vz.fgsm(net, images, classes, epsilon=epsilon, norm=norm, targeted=targeted)
     sign = -1 if targeted else 1
     further = sign * losses(net, theirs, classes) > sign * losses(net, single, classes)
@@ -62,7 +75,9 @@ def test_iterated_from_the_picture(net, images, classes, targeted):
 
 @pytest.mark.parametrize("targeted", [False, True])
 def test_iterated_in_the_euclidean_norm(tiny, images, targeted):
-    """On a network without kinks: where a rectifier switches a step earlier, by rounding, the slope turns, which signs hardly notice."""
+    """On a network without kinks: where a rectifier switches a step earlier, by rounding, the slope turns,
+    which signs hardly notice.
+    """
     ours, theirs = iterated(tiny(activation=torch.nn.Softplus), images, [0, 1, 2], 2, targeted)
     torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=0)
 
@@ -78,5 +93,10 @@ def test_projected_from_a_given_random_start(net, images, classes, monkeypatch):
     monkeypatch.setattr(attack, "get_random_start", lambda x0, epsilon: type(x0)(start))
     theirs = attack(peer(net), images, Misclassification(torch.tensor(classes)), epsilons=epsilon)[1]
     ours = vz.pgd(net, images, classes, epsilon=epsilon, rate=epsilon / 3, steps=4, seed=3)
-    assert bool((losses(net, theirs, classes) > losses(net, vz.fgsm(net, images, classes, epsilon=epsilon), classes)).all())
+    assert bool(
+        (
+            losses(net, theirs, classes)
+            > losses(net, vz.fgsm(net, images, classes, epsilon=epsilon), classes)
+        ).all()
+    )
     torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=0)

@@ -1,4 +1,6 @@
-"""Layer-wise relevance propagation against zennit: rule by rule, with inputs and sums of both signs, and through a whole network."""
+"""Layer-wise relevance propagation against zennit: rule by rule, with inputs and sums of both signs, and
+through a whole network.
+"""
 
 import math
 
@@ -27,7 +29,9 @@ RULES = {
     "gamma, inputs above zero": (Rule(gamma=0.25), Gamma(gamma=0.25, stabilizer=1e-12), "positive"),
     "plus": (Rule(gamma=math.inf, bias=False), ZPlus(stabilizer=1e-12, zero_params="bias"), "positive"),
     "box": (
-        Rule(box=(torch.tensor(-3.0, dtype=torch.float64), torch.tensor(3.0, dtype=torch.float64)), bias=False),
+        Rule(
+            box=(torch.tensor(-3.0, dtype=torch.float64), torch.tensor(3.0, dtype=torch.float64)), bias=False
+        ),
         ZBox(-3.0, 3.0, stabilizer=1e-12, zero_params="bias"),
         "both",
     ),
@@ -54,7 +58,11 @@ def test_each_rule_on_each_kind_of_layer(layer, name):
     handles = theirs.copy().register(module)
     out = module(given)
     R = torch.randn(out.shape, generator=generator, dtype=torch.float64)
-    if name == "plus":  # theirs gives what speaks for a sum the credit also where the sum came out negative; ours what speaks against it
+    if (
+        name == "plus"
+        # theirs gives what speaks for a sum the credit also where the sum came out negative; ours what speaks
+        # against it
+    ):
         R = R * (out.detach() > 0)
     (expected,) = torch.autograd.grad(out, given, R)
     handles.remove()
@@ -66,7 +74,9 @@ def test_each_rule_on_each_kind_of_layer(layer, name):
 @pytest.mark.parametrize("net", ["vgg11"], indirect=True)
 @pytest.mark.parametrize("rule", ["composite", "gamma"])
 def test_a_whole_network(net, images, classes, agree, rule):
-    """From the logits to the pixels, through max-pooling and averages; only the linear layers' stabiliser is set to nothing."""
+    """From the logits to the pixels, through max-pooling and averages; only the linear layers' stabiliser is
+    set to nothing.
+    """
     low, high = ((bound - net.mean) / net.std for bound in (0.0, 1.0))
     tiny, no_bias = {"stabilizer": 1e-12}, {"zero_params": "bias"}
     first, convolution, linear = {

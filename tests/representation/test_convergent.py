@@ -31,13 +31,20 @@ def test_correlations_are_those_of_torch_in_any_chunks(net, images):
     other = vz.load("zfnet@5")
     a, b = (vz.record(n, images, "conv2")["conv2"].transpose(0, 1).flatten(1).double() for n in (net, other))
     expected = torch.corrcoef(torch.cat([a, b]))[: len(a), len(a) :].float()
-    for chunk in (7, 64):
-        torch.testing.assert_close(unit_correlations(net, images, other, layer="conv2", chunk=chunk), expected, rtol=0, atol=1e-4)
+    for batch_size in (7, 64):
+        torch.testing.assert_close(
+            unit_correlations(net, images, other, layer="conv2", batch_size=batch_size),
+            expected,
+            rtol=0,
+            atol=1e-4,
+        )
 
 
 def test_one_to_one_has_no_unit_twice_and_no_larger_sum_than_best(net, images):
     other = vz.load("zfnet@0")
-    pairs, best = (vz.match_units(net, images, other, layer="relu4", method=method) for method in ("one-to-one", "best"))
+    pairs, best = (
+        vz.match_units(net, images, other, layer="relu4", method=method) for method in ("one-to-one", "best")
+    )
     assert pairs.partner.sort().values.tolist() == list(range(192))
     assert len(best.partner.unique()) < 192
     assert pairs.values.sum() <= best.values.sum() + 1e-4

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 import vizlib as vz
+from vizlib.course.training.decoders import pixel_error
 from vizlib.representation import autoencoder, decoder
-from vizlib.training.decoders import pixel_error
 
 LAYERS = ("pool1", "relu3", "pool5", "logits")
 
@@ -29,15 +29,23 @@ def test_the_deeper_the_layer_the_larger_the_error_and_never_the_mean_pictures(n
 
 def test_a_code_of_the_same_size_that_is_made_to_be_decoded_keeps_more(net, photos):
     auto = pixel_error(photos, autoencoder()(photos).clamp(0, 1))
-    trained, untrained = (pixel_error(photos, vz.decode(n, photos, layer="pool5")) for n in (net, vz.load("zfnet@0")))
+    trained, untrained = (
+        pixel_error(photos, vz.decode(n, photos, layer="pool5")) for n in (net, vz.load("zfnet@0"))
+    )
     assert auto < min(trained, untrained) - 0.02
 
 
 @pytest.mark.parametrize("layer", LAYERS)
 def test_every_card_says_for_which_weights_it_was_made(net, layer):
     card = decoder(net, layer).card
-    assert card["network"] == "zfnet" and card["network's SHA-256"] == net.card["sha256"] and card["layer"] == layer
-    assert card["command"] == "python -m vizlib.training decoders --data PATH" and 0 < card["pixel error"] < 0.71
+    assert (
+        card["network"] == "zfnet"
+        and card["network's SHA-256"] == net.card["sha256"]
+        and card["layer"] == layer
+    )
+    assert (
+        card["command"] == "python -m vizlib.training decoders --data PATH" and 0 < card["pixel error"] < 0.71
+    )
 
 
 def test_a_layer_without_a_decoder_is_refused_with_those_that_have_one(net):

@@ -24,7 +24,9 @@ def test_pca_of_points_in_a_plane_keeps_their_distances():
 
 def test_tsne_keeps_two_clouds_apart_and_repeats_itself():
     generator = torch.Generator().manual_seed(0)
-    clouds = torch.cat([torch.randn(20, 30, generator=generator), 6 + torch.randn(20, 30, generator=generator)])
+    clouds = torch.cat(
+        [torch.randn(20, 30, generator=generator), 6 + torch.randn(20, 30, generator=generator)]
+    )
     before = torch.get_rng_state()
     plane = vz.embed(clouds, perplexity=8)
     assert vz.neighbour_agreement([0] * 20 + [1] * 20, plane) == 1

@@ -1,4 +1,6 @@
-"""Equivariant maps: known in hand-made banks, the laws of the group, the transposed score, and what is refused."""
+"""Equivariant maps: known in hand-made banks, the laws of the group, the transposed score, and what is
+refused.
+"""
 
 from collections import OrderedDict
 
@@ -19,13 +21,18 @@ TURN = torch.eye(4)[[1, 0, 3, 2]]
 
 @pytest.fixture(scope="module")
 def lines():
-    """Four line detectors, closed under flips and quarter turns; then a ReLU, the mean over places, and a linear layer."""
+    """Four line detectors, closed under flips and quarter turns; then a ReLU, the mean over places, and a
+    linear layer.
+    """
     model = nn.Sequential(
         OrderedDict(
-            bank=nn.Conv2d(3, 4, 3, padding=1, bias=False), relu=nn.ReLU(), pool=nn.AdaptiveAvgPool2d(1), flatten=nn.Flatten(),
+            bank=nn.Conv2d(3, 4, 3, padding=1, bias=False),
+            relu=nn.ReLU(),
+            pool=nn.AdaptiveAvgPool2d(1),
+            flatten=nn.Flatten(),
             fc=nn.Linear(4, 3),
         )
-    )  # fmt: skip
+    )
     with torch.no_grad():
         model.bank.weight.copy_(LINES[:, None].expand(4, 3, 3, 3) / 3)
         model.fc.weight.copy_(torch.tensor([[1.0, -1, 0, 0], [0, 0, 1, -1], [0, 1, 1, 0]]))
@@ -39,8 +46,13 @@ def drawn_map(lines, g, size=3, seed=0):
     return EquivariantMap(g, "bank", weight, bias)
 
 
-@pytest.mark.parametrize("g, expected", [(H_FLIP, FLIP), (V_FLIP, FLIP), (rotation(90), TURN), (rotation(180), torch.eye(4))])
-@pytest.mark.parametrize("options", [{"method": "least squares"}, {"method": "ridge", "ridge": 0.0}, {"method": "selection", "k": 2}])
+@pytest.mark.parametrize(
+    "g, expected", [(H_FLIP, FLIP), (V_FLIP, FLIP), (rotation(90), TURN), (rotation(180), torch.eye(4))]
+)
+@pytest.mark.parametrize(
+    "options",
+    [{"method": "least squares"}, {"method": "ridge", "ridge": 0.0}, {"method": "selection", "k": 2}],
+)
 def test_a_bank_that_is_closed_has_a_permutation(lines, pictures, g, expected, options):
     M = vz.fit_equivariance(lines, pictures(30, 9), g, layer="bank", size=1, **options)
     assert torch.allclose(M.weight[:, :, 0, 0], expected, atol=1e-5) and M.bias.abs().max() < 1e-5
@@ -80,7 +92,10 @@ def test_the_map_is_the_formula_written_out(lines):
     moved = f.flip(2)
     for k, r, c in ((0, 2, 3), (3, 1, 4)):
         expected = M.bias[k] + sum(
-            M.weight[k, j, a, b] * moved[0, j, r + a - 1, c + b - 1] for j in range(4) for a in range(3) for b in range(3)
+            M.weight[k, j, a, b] * moved[0, j, r + a - 1, c + b - 1]
+            for j in range(4)
+            for a in range(3)
+            for b in range(3)
         )
         assert float(M(f)[0, k, r, c]) == pytest.approx(float(expected), abs=1e-4)
     assert M(f).shape == f.shape  # at the border too: the code goes on as at the border
@@ -103,14 +118,16 @@ def test_channels_that_stay_are_counted_as_not_moved_and_left_as_they_are(lines)
     assert torch.equal(left.weight[2, :, 0, 0], torch.eye(4)[2]) and torch.equal(left.weight[3], M.weight[3])
     assert torch.equal(M.weight[2, :, 0, 0], FLIP[2])  # the first map is unharmed
     assert torch.equal(M.leaving(torch.arange(4)).weight, places(H_FLIP, "bank", 4, 1).weight)
-    half = vz.EquivariantMap(H_FLIP, "bank", torch.tensor([[3.0, 4], [0, 2]])[:, :, None, None], torch.zeros(2))
+    half = vz.EquivariantMap(
+        H_FLIP, "bank", torch.tensor([[3.0, 4], [0, 2]])[:, :, None, None], torch.zeros(2)
+    )
     assert half.moved().tolist() == pytest.approx([0.8, 0])
 
 
 def test_the_logits_through_a_map_are_those_of_the_mirrored_picture(lines, pictures):
     x = pictures(30, 9)
     M = vz.fit_equivariance(lines, x, H_FLIP, layer="bank", method="least squares", size=1)
-    assert torch.allclose(vz.logits_through(lines, H_FLIP(x[:5]), M, chunk=2), lines(x[:5]), atol=1e-5)
+    assert torch.allclose(vz.logits_through(lines, H_FLIP(x[:5]), M, batch_size=2), lines(x[:5]), atol=1e-5)
     still = places(H_FLIP, "bank", 4, 1)
     assert not torch.allclose(vz.logits_through(lines, H_FLIP(x[:5]), still), lines(x[:5]), atol=1e-3)
 
@@ -139,17 +156,26 @@ def test_the_error_is_zero_for_an_exact_map_and_one_for_the_mean(lines, pictures
 
 
 def test_the_same_seed_draws_the_same_places_and_another_others(lines, pictures):
-    fit = lambda seed: vz.fit_equivariance(lines, pictures(10, 9), rotation(30), layer="bank", method="ridge", samples=60, seed=seed).weight  # noqa: E731
+    def fit(seed):
+        return vz.fit_equivariance(
+            lines, pictures(10, 9), rotation(30), layer="bank", method="ridge", samples=60, seed=seed
+        ).weight
+
     assert torch.equal(fit(0), fit(0)) and not torch.equal(fit(0), fit(1))
 
 
 @pytest.mark.parametrize(
     "change, words",
     [
-        ({"layer": "fc"}, "no grid of places"), ({"layer": "bnk"}, "bank"), ({"method": "magic"}, "method is one of"),
-        ({"g": "flip"}, "g is a warp"), ({"size": 2}, "odd number"), ({"size": 11}, "odd number"), ({"k": 0}, "from 1 to all"),
+        ({"layer": "fc"}, "no grid of places"),
+        ({"layer": "bnk"}, "bank"),
+        ({"method": "magic"}, "method is one of"),
+        ({"g": "flip"}, "g is a warp"),
+        ({"size": 2}, "odd number"),
+        ({"size": 11}, "odd number"),
+        ({"k": 0}, "from 1 to all"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_fitted_is_refused(lines, pictures, change, words):
     given = {"g": H_FLIP, "layer": "bank"} | change
     with pytest.raises(vz.VizlibError, match=words):
@@ -158,4 +184,6 @@ def test_what_cannot_be_fitted_is_refused(lines, pictures, change, words):
 
 def test_labels_that_do_not_fit_are_refused(lines, pictures):
     with pytest.raises(vz.VizlibError, match="4 pictures and 3 labels"):
-        vz.train_equivariance(lines, pictures(4, 9), torch.zeros(3, dtype=torch.long), places(H_FLIP, "bank", 4, 1))
+        vz.train_equivariance(
+            lines, pictures(4, 9), torch.zeros(3, dtype=torch.long), places(H_FLIP, "bank", 4, 1)
+        )

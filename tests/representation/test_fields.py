@@ -23,7 +23,11 @@ def few():
 def one_filter(network, weight):
     """A network of one convolution without padding, one ReLU, and an average."""
     side = weight.shape[-1]
-    model = nn.Sequential(OrderedDict(conv=nn.Conv2d(3, 1, side), relu=nn.ReLU(), pool=nn.AdaptiveAvgPool2d(1), flat=nn.Flatten()))
+    model = nn.Sequential(
+        OrderedDict(
+            conv=nn.Conv2d(3, 1, side), relu=nn.ReLU(), pool=nn.AdaptiveAvgPool2d(1), flat=nn.Flatten()
+        )
+    )
     with torch.no_grad():
         model.conv.weight.copy_(weight)
         model.conv.bias.fill_(1)
@@ -33,16 +37,27 @@ def one_filter(network, weight):
 def test_a_filter_that_looks_at_the_middle_uses_the_middle(network, pictures):
     weight = torch.zeros(1, 3, 7, 7)
     weight[..., 3, 3] = 1
-    found = vz.empirical_receptive_field(one_filter(network, weight), pictures(5, seed=2), vz.unit("relu", 0), top=3, patch=1, stride=1)
+    found = vz.empirical_receptive_field(
+        one_filter(network, weight), pictures(5, seed=2), vz.unit("relu", 0), top=3, patch=1, stride=1
+    )
     assert found.theoretical == 7 and found.map.shape == (1, 1, 7, 7) and found.side() == 1
     assert (found.map > 0).sum() == 1 and found.map[0, 0, 3, 3] > 0
-    wide = vz.empirical_receptive_field(one_filter(network, weight), pictures(5, seed=2), vz.unit("relu", 0), top=3, patch=3, stride=1)
-    assert (wide.map > 0).sum() == 9 and wide.side(0.0) == 3  # a square of 3 pixels covers the middle from 9 places
+    wide = vz.empirical_receptive_field(
+        one_filter(network, weight), pictures(5, seed=2), vz.unit("relu", 0), top=3, patch=3, stride=1
+    )
+    assert (wide.map > 0).sum() == 9 and wide.side(
+        0.0
+    ) == 3  # a square of 3 pixels covers the middle from 9 places
 
 
 def test_a_filter_that_looks_everywhere_uses_all(network, pictures):
     found = vz.empirical_receptive_field(
-        one_filter(network, torch.full((1, 3, 5, 5), 0.2)), pictures(20, seed=1), vz.unit("relu", 0), top=20, patch=1, stride=1
+        one_filter(network, torch.full((1, 3, 5, 5), 0.2)),
+        pictures(20, seed=1),
+        vz.unit("relu", 0),
+        top=20,
+        patch=1,
+        stride=1,
     )
     assert found.side(0.2) == 5 == found.theoretical
 
@@ -54,8 +69,12 @@ def test_the_window_alone_gives_the_units_value(scenenet, few):
         for i, place in zip(found.pictures, found.places, strict=True):
             window, corner, at = _window(few[i], place, field)
             inside = vz.record(scenenet, window, layer)[layer][0, 5][at]
-            assert torch.allclose(inside, vz.record(scenenet, few[i : i + 1], layer)[layer][0, 5][place], rtol=1e-4, atol=1e-5)
-            assert all(c >= 0 and c + field.size[0] <= n for c, n in zip(corner, window.shape[-2:], strict=True))
+            assert torch.allclose(
+                inside, vz.record(scenenet, few[i : i + 1], layer)[layer][0, 5][place], rtol=1e-4, atol=1e-5
+            )
+            assert all(
+                c >= 0 and c + field.size[0] <= n for c, n in zip(corner, window.shape[-2:], strict=True)
+            )
 
 
 def test_it_is_smaller_than_the_theoretical_field_and_brightest_inside(scenenet, few):
@@ -75,15 +94,21 @@ def test_pixels_outside_of_the_field_change_nothing(scenenet, few):
     outside = torch.rand(few[i : i + 1].shape, generator=torch.Generator().manual_seed(0))
     rows, columns = (slice(f, f + 35) for f in first)
     outside[..., rows, columns] = few[i : i + 1, :, rows, columns]
-    both = vz.record(scenenet, torch.cat([few[i : i + 1], outside]), "relu3")["relu3"][:, 3, place[0], place[1]]
+    both = vz.record(scenenet, torch.cat([few[i : i + 1], outside]), "relu3")["relu3"][
+        :, 3, place[0], place[1]
+    ]
     assert torch.allclose(both[0], both[1], rtol=1e-4)
 
 
 def test_the_same_seed_gives_the_same_and_progress_ends_it(scenenet, few):
-    ask = lambda **more: vz.empirical_receptive_field(scenenet, few, vz.unit("relu2", 3), top=3, patch=3, stride=3, **more)  # noqa: E731
+    def ask(**more):
+        return vz.empirical_receptive_field(
+            scenenet, few, vz.unit("relu2", 3), top=3, patch=3, stride=3, **more
+        )
+
     assert torch.equal(ask(seed=1).map, ask(seed=1).map) and not torch.equal(ask(seed=1).map, ask(seed=5).map)
     seen = []
-    stopped = ask(progress=lambda done, total: seen.append((done, total)) or done < 2)
+    stopped = ask(progress=lambda done, total, preview: seen.append((done, total)) or done < 2)
     assert seen == [(1, 3), (2, 3)] and len(stopped.pictures) == 2
 
 

@@ -12,14 +12,21 @@ QUARTERS = (2 * (torch.arange(8) // 4)[:, None] + torch.arange(8) // 4).long()
 
 def quarters(colours):
     """A picture of 8 x 8 with four quarters of the colours given."""
-    return torch.tensor(colours).view(2, 2, 3).permute(2, 0, 1).repeat_interleave(4, 1).repeat_interleave(4, 2)[None]
+    return (
+        torch.tensor(colours)
+        .view(2, 2, 3)
+        .permute(2, 0, 1)
+        .repeat_interleave(4, 1)
+        .repeat_interleave(4, 2)[None]
+    )
 
 
 def test_by_hand_the_green_goes_first_and_red_enough_for_the_class_stays(colour_averages):
     # class 0 = 2 red - 3 green + 1, class 1 = -2 red + green - 1, means over the picture; black fills
     picture = quarters([[1.0, 0, 0], [0, 1, 0], [0, 0, 0], [0.4, 0, 0]])
     found = vz.minimal_image(colour_averages, picture, 0, segments=QUARTERS, fill=0)
-    # without green the score rises by 3/4, the black quarter costs nothing, the faint red 0.2; the last piece stays
+    # without green the score rises by 3/4, the black quarter costs nothing, the faint red 0.2; the last piece
+    # stays
     assert found.order == [1, 2, 3]
     assert found.history == pytest.approx([1 + 0.7 - 0.75, 1.7, 1.7, 1.5])
     assert found.share == 0.25 and found.kept[..., :4, :4].all() and not found.stopped
@@ -34,7 +41,9 @@ def test_it_stops_before_the_class_would_change(network):
     net = network(Blue(), side=8)
     picture = quarters([[0, 0, 1.0], [0, 0, 0.8], [0, 0, 0.1], [0, 0, 0]])
     found = vz.minimal_image(net, picture, segments=QUARTERS, fill=0)
-    assert found.order == [3, 2] and found.label == net.labels[0]  # 0.45 is left; without the 0.8 it would be 0.25
+    assert (
+        found.order == [3, 2] and found.label == net.labels[0]
+    )  # 0.45 is left; without the 0.8 it would be 0.25
     assert float(net(found.image)[0, 0]) == pytest.approx(0.05)
 
 
@@ -43,7 +52,9 @@ def test_on_a_trained_network_the_class_holds_and_no_single_removal_is_left():
     third = torch.arange(96) // 32
     found = vz.minimal_image(net, made.images, segments=3 * third[:, None] + third)
     k = net.index(found.label)
-    assert int(net(found.image).argmax()) == k and float(net(found.image)[0, k]) == pytest.approx(found.history[-1], rel=1e-4)
+    assert int(net(found.image).argmax()) == k and float(net(found.image)[0, k]) == pytest.approx(
+        found.history[-1], rel=1e-4
+    )
     assert found.share == pytest.approx(1 - len(found.order) / 9) and found.share < 1
     if len(found.order) < 8:
         left = [s for s in range(9) if s not in found.order]
@@ -80,14 +91,22 @@ def test_nothing_known_gives_black_and_no_error():
 def test_pieces_are_numbered_without_gaps():
     assert cut_up(torch.zeros(1, 3, 2, 2), torch.tensor([[7, -1], [7, 3]])).tolist() == [[2, 0], [2, 1]]
     pieces = cut_up(vz.photo("goldfish", 64), 20)
-    assert pieces.shape == (64, 64) and torch.equal(pieces.unique(), torch.arange(int(pieces.max()) + 1)) and 5 < pieces.max() < 30
+    assert (
+        pieces.shape == (64, 64)
+        and torch.equal(pieces.unique(), torch.arange(int(pieces.max()) + 1))
+        and 5 < pieces.max() < 30
+    )
 
 
 def test_progress_ends_it_early(colour_averages):
     picture = quarters([[1.0, 0, 0], [0, 1, 0], [0, 0, 0], [0.4, 0, 0]])
     seen = []
     found = vz.minimal_image(
-        colour_averages, picture, segments=QUARTERS, fill=0, progress=lambda done, total: seen.append((done, total)) or done < 2
+        colour_averages,
+        picture,
+        segments=QUARTERS,
+        fill=0,
+        progress=lambda done, total, preview: seen.append((done, total)) or done < 2,
     )
     assert seen == [(1, 3), (2, 3)] and found.order == [1, 2] and found.stopped
 

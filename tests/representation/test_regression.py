@@ -13,7 +13,11 @@ def samples():
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(300, 12, generator=generator, dtype=torch.double) * torch.linspace(0.3, 3, 12) + 5
     x[:, 4] += x[:, 3]
-    y = x @ torch.randn(12, 6, generator=generator, dtype=torch.double) + torch.randn(300, 6, generator=generator, dtype=torch.double) - 7
+    y = (
+        x @ torch.randn(12, 6, generator=generator, dtype=torch.double)
+        + torch.randn(300, 6, generator=generator, dtype=torch.double)
+        - 7
+    )
     return x, y
 
 

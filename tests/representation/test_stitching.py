@@ -1,4 +1,6 @@
-"""Stitches between networks: a network with itself, with a copy of itself in another order, and with others."""
+"""Stitches between networks: a network with itself, with a copy of itself in another order, and with
+others.
+"""
 
 import copy
 
@@ -23,7 +25,9 @@ def images():
 
 
 def shuffled(net, layer, order):
-    """A copy of zfnet whose `layer` has its channels in another order, and the next one reads them in that order."""
+    """A copy of zfnet whose `layer` has its channels in another order, and the next one reads them in that
+    order.
+    """
     model = copy.deepcopy(net.model)
     here, after = getattr(model, layer), getattr(model, f"conv{int(layer[-1]) + 1}")
     with torch.no_grad():
@@ -62,12 +66,23 @@ def test_larger_filters_fit_no_worse_and_a_ridge_makes_weights_smaller(net, imag
     def miss(**options):
         return float(
             (
-                vz.fit_stitch(net, images, other, layer="conv3", method="least squares", samples=len(images) * 64, **options)(code) - wanted
+                vz.fit_stitch(
+                    net,
+                    images,
+                    other,
+                    layer="conv3",
+                    method="least squares",
+                    samples=len(images) * 64,
+                    **options,
+                )(code)
+                - wanted
             ).norm()
         )
 
     assert miss(size=3) < miss(size=1) < float((wanted - wanted.mean((0, 2, 3), keepdim=True)).norm())
-    small, large = (vz.fit_stitch(net, images, other, layer="conv3", ridge=ridge).weight.norm() for ridge in (1.0, 1e-6))
+    small, large = (
+        vz.fit_stitch(net, images, other, layer="conv3", ridge=ridge).weight.norm() for ridge in (1.0, 1e-6)
+    )
     assert small < large
 
 
@@ -77,7 +92,10 @@ def test_the_task_improves_a_stitch_and_leaves_both_networks_alone(net, images):
     start = vz.fit_stitch(net, images, other, layer="conv4", method="identity")
     before = {key: value.clone() for key, value in other.model.state_dict().items()}
     trained = vz.train_stitch(net, images, other, labels, start, steps=30, batch=30, rate=3e-3)
-    loss = [float(torch.nn.functional.cross_entropy(franken(net, images, other, s), labels)) for s in (start, trained)]
+    loss = [
+        float(torch.nn.functional.cross_entropy(franken(net, images, other, s), labels))
+        for s in (start, trained)
+    ]
     assert loss[1] < 0.7 * loss[0]
     assert all(torch.equal(value, before[key]) for key, value in other.model.state_dict().items())
     assert not any(p.requires_grad for p in other.model.parameters())
@@ -96,7 +114,7 @@ def test_a_stop_ends_the_training_early(net, images):
         start,
         steps=50,
         batch=10,
-        progress=lambda done, total: seen.append((done, total)) or done < 3,
+        progress=lambda done, total, preview: seen.append((done, total)) or done < 3,
     )
     assert seen == [(1, 50), (2, 50), (3, 50)]
 
@@ -111,7 +129,10 @@ def test_a_stitch_of_one_place_is_a_product_of_matrices():
 @pytest.mark.parametrize(
     "options, telling",
     [
-        ({"layer": "conv2", "into": "conv4"}, "16 x 16 places on these pictures, 'conv4' of zfnet one of 8 x 8"),
+        (
+            {"layer": "conv2", "into": "conv4"},
+            "16 x 16 places on these pictures, 'conv4' of zfnet one of 8 x 8",
+        ),
         ({"layer": "logits"}, "has no grid of places"),
         ({"layer": "conv3", "method": "magic"}, "method is one of identity, least squares, ridge"),
         ({"layer": "conv3", "size": 2}, "size is an odd number of places"),
@@ -125,4 +146,6 @@ def test_what_does_not_fit_is_said(net, images, options, telling):
 
 def test_labels_and_pictures_go_together(net, images):
     with pytest.raises(vz.VizlibError, match="60 pictures and 3 labels"):
-        vz.train_stitch(net, images, net, torch.zeros(3, dtype=torch.long), vz.fit_stitch(net, images, net, layer="conv3"))
+        vz.train_stitch(
+            net, images, net, torch.zeros(3, dtype=torch.long), vz.fit_stitch(net, images, net, layer="conv3")
+        )

@@ -1,4 +1,6 @@
-"""HOG and dense SIFT as networks: equal to slow references written from the definition, in part to scikit-image, and differentiable."""
+"""HOG and dense SIFT as networks: equal to slow references written from the definition, in part to
+scikit-image, and differentiable.
+"""
 
 import math
 
@@ -11,7 +13,9 @@ from vizlib.synthesis.descriptors import Orientations
 
 
 def orientation_histograms(grey, cell, directions, bilinear, offset, grid):
-    """Histograms (rows, columns, 2K) pixel by pixel: every gradient goes to the nearest bins and, in shares, to the four nearest cells."""
+    """Histograms (rows, columns, 2K) pixel by pixel: every gradient goes to the nearest bins and, in shares,
+    to the four nearest cells.
+    """
     height, width = grey.shape
     cells = np.zeros((grid, grid, 2 * directions))
     for y in range(1, height - 1):
@@ -19,13 +23,20 @@ def orientation_histograms(grey, cell, directions, bilinear, offset, grid):
             dx, dy = (grey[y, x + 1] - grey[y, x - 1]) / 2, (grey[y + 1, x] - grey[y - 1, x]) / 2
             length, place = math.hypot(dx, dy), math.atan2(dy, dx) % (2 * math.pi) / (math.pi / directions)
             low = math.floor(place)
-            shares = {low: 1 - (place - low), low + 1: place - low} if bilinear else {math.floor(place + 0.5): 1.0}
-            v, u = (y - offset + 0.5) / cell - 0.5, (x - offset + 0.5) / cell - 0.5  # in cells, from the middle of the first one
+            shares = (
+                {low: 1 - (place - low), low + 1: place - low} if bilinear else {math.floor(place + 0.5): 1.0}
+            )
+            v, u = (
+                (y - offset + 0.5) / cell - 0.5,
+                (x - offset + 0.5) / cell - 0.5,
+            )  # in cells, from the middle of the first one
             for i in (math.floor(v), math.floor(v) + 1):
                 for j in (math.floor(u), math.floor(u) + 1):
                     if 0 <= i < grid and 0 <= j < grid:
                         for k, share in shares.items():
-                            cells[i, j, k % (2 * directions)] += length * share * (1 - abs(v - i)) * (1 - abs(u - j))
+                            cells[i, j, k % (2 * directions)] += (
+                                length * share * (1 - abs(v - i)) * (1 - abs(u - j))
+                            )
     return cells
 
 
@@ -39,13 +50,17 @@ def reference_hog(grey, cell, directions, bilinear):
             norm = max(math.sqrt((unsigned[i : i + 2, j : j + 2] ** 2).sum()), 1e-6)
             for y in (i, i + 1):
                 for x in (j, j + 1):
-                    found[y, x] += 0.5 * np.minimum(np.concatenate([signed[y, x], unsigned[y, x]]) / norm, 0.2)
+                    found[y, x] += 0.5 * np.minimum(
+                        np.concatenate([signed[y, x], unsigned[y, x]]) / norm, 0.2
+                    )
     return found.transpose(2, 0, 1)
 
 
 def reference_sift(grey, cell, stride):
     grid = (len(grey) - 2 - 2 * cell) // cell + 1
-    signed = orientation_histograms(grey, cell, 4, True, 1 + cell // 2, grid)  # the first cell's pyramid begins at pixel 1
+    signed = orientation_histograms(
+        grey, cell, 4, True, 1 + cell // 2, grid
+    )  # the first cell's pyramid begins at pixel 1
     rows = []
     for i in range(0, grid - 3, stride):
         for j in range(0, grid - 3, stride):
@@ -67,9 +82,14 @@ def textured(size, seed=0, flat=True):
     return x
 
 
-@pytest.mark.parametrize(("binning", "cell", "directions"), [("hard", 8, 9), ("bilinear", 8, 9), ("bilinear", 4, 5), ("hard", 2, 4)])
+@pytest.mark.parametrize(
+    ("binning", "cell", "directions"),
+    [("hard", 8, 9), ("bilinear", 8, 9), ("bilinear", 4, 5), ("hard", 2, 4)],
+)
 def test_hog_is_the_reference_hog(binning, cell, directions):
-    image = textured(32, flat=binning == "bilinear")  # beside a flat square lie gradients halfway between two bins
+    image = textured(
+        32, flat=binning == "bilinear"
+    )  # beside a flat square lie gradients halfway between two bins
     seen = vz.record(vz.hog(32, cell=cell, directions=directions, binning=binning), image, "hog")["hog"][0]
     expected = reference_hog(image[0].mean(0).double().numpy(), cell, directions, binning == "bilinear")
     assert seen.shape == expected.shape == (3 * directions, 32 // cell, 32 // cell)
@@ -86,8 +106,10 @@ def test_dense_sift_is_the_reference_sift(cell, stride):
 
 
 def test_the_histograms_under_it_are_those_of_scikit_image():
-    """Its HOG is Dalal & Triggs': K unsigned bins half a bin further on, square cells without sharing, and other blocks. Turned by half a
-    bin, with plain sums, without blocks, ours gives its histograms; away from the border, which both treat in their own ways."""
+    """Its HOG is Dalal & Triggs': K unsigned bins half a bin further on, square cells without sharing, and
+        other blocks. Turned by half a
+    bin, with plain sums, without blocks, ours gives its histograms; away from the border, which both treat in
+        their own ways."""
     feature = pytest.importorskip("skimage.feature")
     grey = textured(40, seed=3)[0].mean(0).double()
     expected = feature.hog(grey.numpy(), 9, (8, 8), (1, 1), block_norm="L2", feature_vector=False)[:, :, 0, 0]
@@ -104,9 +126,14 @@ def test_responses_have_the_gradients_length_and_bins_add_up_to_it():
     net, image = vz.hog(32), textured(32)
     taken = vz.record(net, image, ["grey", "gradients", "orientations"])
     grey, responses = taken["grey"], taken["gradients"]
-    dx, dy = (grey[..., 1:-1, 2:] - grey[..., 1:-1, :-2]) / 2, (grey[..., 2:, 1:-1] - grey[..., :-2, 1:-1]) / 2
+    dx, dy = (
+        (grey[..., 1:-1, 2:] - grey[..., 1:-1, :-2]) / 2,
+        (grey[..., 2:, 1:-1] - grey[..., :-2, 1:-1]) / 2,
+    )
     square = dx**2 + dy**2
-    assert torch.allclose(responses.pow(2).sum(1, keepdim=True), 9 * square, atol=1e-5)  # the authors' own check
+    assert torch.allclose(
+        responses.pow(2).sum(1, keepdim=True), 9 * square, atol=1e-5
+    )  # the authors' own check
     for name in ("hard", "bilinear"):
         bins = Orientations(9, name)(responses)
         assert torch.allclose(bins.sum(1, keepdim=True), square.sqrt(), atol=1e-5)
@@ -139,15 +166,22 @@ def test_slopes_are_those_of_differences_also_where_the_picture_is_flat(net):
         step = torch.randn(image.shape, generator=generator).double()
         step[..., 1:10, 1:10] = 0  # at a flat place the length of the gradient has a kink
         ends = [net(image.detach() + h * step).pow(2).sum() for h in (1e-6, -1e-6)]
-        assert float((ends[0] - ends[1]) / 2e-6) == pytest.approx(float((slope * step).sum()), rel=1e-3, abs=1e-4)
+        assert float((ends[0] - ends[1]) / 2e-6) == pytest.approx(
+            float((slope * step).sum()), rel=1e-3, abs=1e-4
+        )
 
 
 def test_a_bin_that_moves_has_a_slope_only_if_it_is_shared():
-    """The direction of a gradient is in the bilinear code; in the hard one it shows only when it changes its bin."""
+    """The direction of a gradient is in the bilinear code; in the hard one it shows only when it changes its
+    bin.
+    """
     t = torch.tensor(0.1, requires_grad=True)
     k = math.pi * torch.arange(18) / 9
     responses = (t - k).cos().view(1, 18, 1, 1)
-    slopes = [torch.autograd.grad(Orientations(9, b)(responses).amax(), t, retain_graph=True)[0] for b in ("hard", "bilinear")]
+    slopes = [
+        torch.autograd.grad(Orientations(9, b)(responses).amax(), t, retain_graph=True)[0]
+        for b in ("hard", "bilinear")
+    ]
     assert slopes[0] == pytest.approx(0, abs=1e-6) and slopes[1] == pytest.approx(-9 / math.pi, rel=1e-4)
 
 

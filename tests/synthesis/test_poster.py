@@ -1,4 +1,6 @@
-"""Posters: from coarse to fine, each size from the one before; what is mirrored around the picture never shows."""
+"""Posters: from coarse to fine, each size from the one before; what is mirrored around the picture never
+shows.
+"""
 
 import pytest
 import torch
@@ -15,7 +17,9 @@ def pair(pictures):
 
 def test_one_size_is_style_transfer_in_a_mirrored_frame_that_is_cut_off(tiny, pair):
     content, style = pair
-    seen = torch.nn.functional.pad(content, (16, 20, 16, 24), mode="reflect")  # 60 + 36 and 40 + 40 are multiples of 16
+    seen = torch.nn.functional.pad(
+        content, (16, 20, 16, 24), mode="reflect"
+    )  # 60 + 36 and 40 + 40 are multiples of 16
     inner = sy.style_transfer(tiny(), seen, vz.resize(style, (60, 60)), steps=4).image[..., 16:56, 16:76]
     result = vz.style_poster(tiny(), content, style, sizes=[60], steps=4)
     assert torch.allclose(result.image, inner, atol=1e-5) and result.image.shape == content.shape
@@ -23,7 +27,13 @@ def test_one_size_is_style_transfer_in_a_mirrored_frame_that_is_cut_off(tiny, pa
 
 def test_it_has_the_last_size_a_picture_for_each_size_and_the_steps_of_all(tiny, pair):
     seen = []
-    result = vz.style_poster(tiny(), *pair, sizes=(48, 64), steps=(3, 2), progress=lambda i, n, image: seen.append((i, n, image.shape)))
+    result = vz.style_poster(
+        tiny(),
+        *pair,
+        sizes=(48, 64),
+        steps=(3, 2),
+        progress=lambda i, n, image: seen.append((i, n, image.shape)),
+    )
     assert result.image.shape == (1, 3, 43, 64) and result.images.shape == (2, 3, 43, 64)
     assert torch.equal(result.images[-1:], result.image) and len(result.history) == 5 and not result.stopped
     assert seen == [(i, 5, result.image.shape) for i in range(1, 6)]
@@ -38,7 +48,9 @@ def test_it_keeps_what_is_asked_for_at_every_size(tiny, pictures):
 
 
 @pytest.mark.parametrize("at", [2, 3, 4])  # within a size, at its end, within the next
-def test_stop_keeps_the_picture_so_far_at_full_size_and_leaves_the_network_alone(tiny, pair, left_as_found, at):
+def test_stop_keeps_the_picture_so_far_at_full_size_and_leaves_the_network_alone(
+    tiny, pair, left_as_found, at
+):
     net, seen = tiny(), []
 
     def stop(done, total, image):

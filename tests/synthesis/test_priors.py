@@ -19,7 +19,9 @@ def step():
 
 def test_total_variation(step):
     assert priors.total_variation(torch.full((2, 3, 5, 5), 0.3)).tolist() == [0, 0]
-    assert priors.total_variation(step).item() == pytest.approx(2 * 0.09)  # at (1, 2) down and at (2, 1) to the right
+    assert priors.total_variation(step).item() == pytest.approx(
+        2 * 0.09
+    )  # at (1, 2) down and at (2, 1) to the right
     assert priors.total_variation(step, 1).item() == pytest.approx(2 * 0.3, abs=1e-2)
     ramp = torch.arange(5.0).view(1, 1, 1, 5).expand(1, 3, 5, 5) / 10
     assert priors.total_variation(ramp).item() == pytest.approx(16 * 0.01)
@@ -36,7 +38,9 @@ def test_its_slope_is_finite_where_nothing_varies(step):
 
 def test_norms_and_bounds(step):
     assert priors.alpha_norm(step, 2).item() == pytest.approx(12 * 0.09)
-    assert priors.outside(torch.tensor([-0.1, 0.5, 1.2]).view(1, 3, 1, 1)).item() == pytest.approx(0.01 + 0.04)
+    assert priors.outside(torch.tensor([-0.1, 0.5, 1.2]).view(1, 3, 1, 1)).item() == pytest.approx(
+        0.01 + 0.04
+    )
 
 
 def test_changes_after_a_step(step):
@@ -44,16 +48,25 @@ def test_changes_after_a_step(step):
     blurred = priors.blur(step, 1.0)
     assert blurred.mean().item() == pytest.approx(step.mean().item(), abs=0.05) and blurred.max() < step.max()
     kept = priors.clip_small_norm(step + 0.01, 80)
-    assert torch.allclose(kept[..., 2:, 2:], torch.tensor(0.81)) and kept[..., 0, 0].unique().tolist() == [0.5]
+    assert torch.allclose(kept[..., 2:, 2:], torch.tensor(0.81)) and kept[..., 0, 0].unique().tolist() == [
+        0.5
+    ]
     gradient = torch.zeros_like(step)
-    gradient[..., 3, 3], gradient[0, 0, 2, 2], gradient[0, 1, 2, 2] = -1, 5, -5  # contributions that cancel do not count
+    gradient[..., 3, 3], gradient[0, 0, 2, 2], gradient[0, 1, 2, 2] = (
+        -1,
+        5,
+        -5,
+    )  # contributions that cancel do not count
     kept = priors.clip_small_contribution(step, gradient, 95)
     assert torch.allclose(kept[..., 3, 3], torch.tensor(0.8)) and kept[0, 0, 2, 2] == 0.5
 
 
 def test_the_share_of_fine_waves():
     x = torch.arange(64.0)
-    coarse, fine = (0.5 + 0.2 * torch.sin(2 * math.pi * f * x).view(1, 1, 1, 64).expand(1, 3, 64, 64) for f in (4 / 64, 24 / 64))
+    coarse, fine = (
+        0.5 + 0.2 * torch.sin(2 * math.pi * f * x).view(1, 1, 1, 64).expand(1, 3, 64, 64)
+        for f in (4 / 64, 24 / 64)
+    )
     assert priors.high_share(coarse).item() == pytest.approx(0, abs=1e-5)
     assert priors.high_share(fine).item() == pytest.approx(1, abs=1e-5)
     assert priors.high_share(coarse + fine - 0.5).item() == pytest.approx(0.5, abs=1e-4)

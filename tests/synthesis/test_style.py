@@ -1,4 +1,6 @@
-"""Style and content: the identities of the losses, by hand and exactly, colours that stay, and nothing lost when it ends early."""
+"""Style and content: the identities of the losses, by hand and exactly, colours that stay, and nothing lost
+when it ends early.
+"""
 
 import pytest
 import torch
@@ -50,7 +52,9 @@ def test_features_c_times_as_large_cost_c_to_the_fourth_and_the_relative_loss_do
 
 
 def test_gatys_slope_of_the_style_loss():
-    """dE/dF = F^T (G - A) / (N^2 M^2), transposed, for E = sum (G - A)^2 / (4 N^2 M^2). Gatys et al. 2016, equation 6."""
+    """dE/dF = F^T (G - A) / (N^2 M^2), transposed, for E = sum (G - A)^2 / (4 N^2 M^2). Gatys et al. 2016,
+    equation 6.
+    """
     f, a = drawn(3, 7).requires_grad_(), drawn(3, 7, seed=1)
     (squares(f, a) / (4 * 9 * 49)).backward()
     assert torch.allclose(f.grad, (f @ f.T - a @ a.T) @ f.detach() / (9 * 49))
@@ -62,7 +66,9 @@ def test_a_picture_whose_style_and_content_are_asked_for_stays(tiny, pictures):
     assert sy.style_transfer(tiny(), x, x, **options).history == pytest.approx([0] * 5, abs=1e-6)
     assert torch.allclose(sy.style_transfer(tiny(), x, x, **options).image, x, atol=1e-4)
     other = pictures(1, seed=1)
-    assert sy.style_transfer(tiny(), x, other, style_weight=0, **options).history[0] == pytest.approx(0, abs=1e-6)
+    assert sy.style_transfer(tiny(), x, other, style_weight=0, **options).history[0] == pytest.approx(
+        0, abs=1e-6
+    )
     start = sy.style_transfer(tiny(), x, other, content_weight=0, start="style", **options)
     assert start.history[0] == pytest.approx(0, abs=1e-6) and torch.allclose(start.image, other, atol=1e-4)
 
@@ -84,15 +90,20 @@ def test_its_loss_is_the_formula_of_its_docstring(tiny, pictures, average):
     start = pictures(1, seed=2)
     a, p = features(start)["relu2"], features(x)["relu2"]
     expected = 3 * ((a - p) ** 2).sum() / (p**2).sum() + 20 * (0.25 * style("relu1") + 0.75 * style("relu2"))
-    options = {"content_layers": "relu2", "style_layers": {"relu1": 1, "relu2": 3}, "content_weight": 3, "style_weight": 20}
+    options = {
+        "content_layers": "relu2",
+        "style_layers": {"relu1": 1, "relu2": 3},
+        "content_weight": 3,
+        "style_weight": 20,
+    }
     result = sy.style_transfer(net, x, s, start=start, average=average, steps=1, **options)
     assert -result.history[0] == pytest.approx(float(expected), rel=1e-4)
 
 
-@pytest.mark.parametrize("optimiser, steps", [("lbfgs", 60), ("adam", 200)])
-def test_the_loss_falls_below_a_tenth(tiny, pictures, optimiser, steps):
+@pytest.mark.parametrize("optimizer, steps", [("lbfgs", 60), ("adam", 200)])
+def test_the_loss_falls_below_a_tenth(tiny, pictures, optimizer, steps):
     x, s = pictures(1, tinted=True), pictures(1, seed=4, tinted=True)
-    result = sy.style_transfer(tiny(), x, s, steps=steps, optimiser=optimiser, smoothness=0)
+    result = sy.style_transfer(tiny(), x, s, steps=steps, optimizer=optimizer, smoothness=0)
     assert 0 < -result.history[-1] < -0.1 * result.history[0]
     assert result.image.shape == x.shape and result.image.min() >= 0 and result.image.max() <= 1
 
@@ -116,7 +127,9 @@ def test_luminance_keeps_i_and_q_of_the_content(tiny, pictures):
     before, after = (torch.einsum("rc,nchw->nrhw", yiq, image) for image in (x, result.image))
     inside = ((result.image > 0) & (result.image < 1)).all(1)
     assert inside.float().mean() > 0.5 and (after - before)[:, 0].abs().max() > 0.02
-    assert torch.allclose(after[:, 1:].movedim(1, 0)[:, inside], before[:, 1:].movedim(1, 0)[:, inside], atol=2e-3)
+    assert torch.allclose(
+        after[:, 1:].movedim(1, 0)[:, inside], before[:, 1:].movedim(1, 0)[:, inside], atol=2e-3
+    )
     assert torch.equal(result.images[-1:], result.image)
 
 
@@ -127,8 +140,12 @@ def test_matched_colours_have_the_mean_and_the_covariance_of_the_other_picture(p
     assert torch.allclose(torch.cov(seen[0].flatten(1)), torch.cov(other[0].flatten(1)), atol=1e-6)
     assert torch.allclose(sy.match_colours(x, x), x, atol=1e-5)
     grey = sy.luminance(x).expand_as(x)
-    assert torch.allclose(sy.match_colours(grey, 0.5 * grey), 0.5 * grey, atol=1e-4)  # grey has one axis, and stays grey
-    assert torch.allclose(sy.match_colours(torch.full_like(x, 0.3), other).mean((2, 3)), other.mean((2, 3)), atol=1e-5)
+    assert torch.allclose(
+        sy.match_colours(grey, 0.5 * grey), 0.5 * grey, atol=1e-4
+    )  # grey has one axis, and stays grey
+    assert torch.allclose(
+        sy.match_colours(torch.full_like(x, 0.3), other).mean((2, 3)), other.mean((2, 3)), atol=1e-5
+    )
 
 
 def test_matched_takes_the_style_in_the_contents_colours(tiny, pictures):
@@ -183,7 +200,7 @@ def test_the_preview_is_what_would_come_back(tiny, pictures):
 def test_a_loss_that_is_no_number_says_what_to_lower(tiny, pictures, left_as_found):
     net = tiny()
     with left_as_found(net), pytest.raises(vz.VizlibError, match=r"After \d steps the score is .*Lower rate"):
-        sy.style_transfer(net, pictures(1), pictures(1, seed=1), optimiser="adam", rate=1e30, steps=9)
+        sy.style_transfer(net, pictures(1), pictures(1, seed=1), optimizer="adam", rate=1e30, steps=9)
 
 
 @pytest.mark.parametrize(
@@ -203,7 +220,7 @@ def test_a_loss_that_is_no_number_says_what_to_lower(tiny, pictures, left_as_fou
         ({"style": torch.zeros(2, 3, 16, 16)}, "A style is one picture"),
         ({"content": torch.zeros(2, 3, 16, 16)}, "content is one picture"),
         ({"content": torch.zeros(3, 16, 16)}, "Add the batch dimension"),
-        ({"optimiser": "rmsprop"}, "optimiser is one of"),
+        ({"optimizer": "rmsprop"}, "optimizer is one of"),
         ({"steps": 0}, "steps is a positive number"),
     ],
 )

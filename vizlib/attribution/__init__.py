@@ -1,15 +1,17 @@
-"""Which pixels mattered?  Maps from a network, pictures and a target; the first three arguments are always these."""
+"""Which pixels mattered?  Maps from a network, pictures and a target; the first three arguments are always
+these.
+"""
 
-from .cam import cam, grad_cam, guided_grad_cam, layer_cam
+from .class_activation import cam, grad_cam, guided_grad_cam, layer_cam
 from .curves import deletion, energy_inside, insertion, pointing_game
 from .evidence import rank_correlation, ssim
-from .gradient import backward, deconvnet, gradient, gradient_times_input, guided_backprop, saliency, slopes
-from .occlusion import occluded, occlusion
+from .gradients import backward, deconvnet, gradient, gradient_times_input, guided_backprop, saliency, slopes
+from .occluders import occluded, occlusion
 from .path import baseline_pictures, completeness_error, integrated_gradients
 from .projection import project
-from .randomize import randomize
+from .randomization import randomize
 from .relevance import lrp, relevance_table
-from .score_cam import channel_masks, score_cam
+from .score_weighting import channel_masks, score_cam
 from .smooth import smoothgrad
 
 __all__ = [

@@ -9,16 +9,20 @@ from ..errors import VizlibError
 
 def _pairs(a, b):
     if a.shape != b.shape:
-        raise VizlibError(f"Two maps to compare have the same shape; these have {tuple(a.shape)} and {tuple(b.shape)}.")
+        raise VizlibError(
+            f"Two maps to compare have the same shape; these have {tuple(a.shape)} and {tuple(b.shape)}."
+        )
     if not bool(torch.isfinite(a).all() and torch.isfinite(b).all()):
         raise VizlibError("A map to compare holds NaN or infinite values.")
     return zip(a.detach().double().cpu().numpy(), b.detach().double().cpu().numpy(), strict=True)
 
 
 def rank_correlation(a, b, *, absolute=False):
-    """Spearman's rank correlation of maps a and b, (N, C, H, W) each: (N,) in [-1, 1]; 1 for the same order of pixels.
+    """Spearman's rank correlation of maps a and b, (N, C, H, W) each: (N,) in [-1, 1]; 1 for the same order
+    of pixels.
 
-    absolute: compare |a| with |b|, so that a map and its negative are alike. A constant map correlates with nothing: 0.
+    absolute: compare |a| with |b|, so that a map and its negative are alike. A constant map correlates with
+        nothing: 0.
     Adebayo et al. 2018, section 3.
     """
     values = []
@@ -31,12 +35,16 @@ def rank_correlation(a, b, *, absolute=False):
 
 
 def ssim(a, b):
-    """Structural similarity of maps a and b, (N, C, H, W) each, after stretching each to [0, 1]: (N,); 1 for maps that look the same.
+    """Structural similarity of maps a and b, (N, C, H, W) each, after stretching each to [0, 1]: (N,); 1 for
+    maps that look the same.
 
     Wang, Bovik, Sheikh & Simoncelli 2004; used to compare maps by Adebayo et al. 2018, section 3.
     """
     if min(a.shape[-2:]) < 7:
-        raise VizlibError(f"Structural similarity looks through a window of 7 x 7; these maps are {a.shape[-2]} x {a.shape[-1]}.")
+        raise VizlibError(
+            f"Structural similarity looks through a window of 7 x 7; these maps are {a.shape[-2]} x "
+            f"{a.shape[-1]}."
+        )
     values = []
     for x, y in _pairs(a, b):
         x, y = (_stretch(m) for m in (x, y))

@@ -1,9 +1,23 @@
-"""Which picture lies?  Photographs changed so little that nobody sees it, and pictures of nothing that a network is sure of."""
+"""Which picture lies?  Photographs changed so little that nobody sees it, and pictures of nothing that a
+network is sure of.
+"""
 
 from .adversarial import fgsm, lbfgs_attack, pgd
 from .ball import Ball, distortion, eight_bits
 from .cppn import CPPN
 from .direct import Direct, polynomial_mutation
-from .evolve import Archive, evolve
+from .evolution import Archive, evolve
 
-__all__ = ["Archive", "Ball", "CPPN", "Direct", "distortion", "eight_bits", "evolve", "fgsm", "lbfgs_attack", "pgd", "polynomial_mutation"]
+__all__ = [
+    "Archive",
+    "Ball",
+    "CPPN",
+    "Direct",
+    "distortion",
+    "eight_bits",
+    "evolve",
+    "fgsm",
+    "lbfgs_attack",
+    "pgd",
+    "polynomial_mutation",
+]

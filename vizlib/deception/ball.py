@@ -1,4 +1,6 @@
-"""Where an adversarial picture may be: in a ball around its original, in [0, 1], and in the end among the multiples of 1 / 255."""
+"""Where an adversarial picture may be: in a ball around its original, in [0, 1], and in the end among the
+multiples of 1 / 255.
+"""
 
 import torch
 
@@ -7,7 +9,8 @@ from ..images.check import check_images
 
 
 class Ball:
-    """A canvas for `ascend`: pictures in [0, 1] within `epsilon` of `centre`, (N, 3, H, W), that begin at `start` (default: the centre).
+    """A canvas for `ascend`: pictures in [0, 1] within `epsilon` of `centre`, (N, 3, H, W), that begin at
+    `start` (default: the centre).
 
     norm: "inf", the largest change of a value, or 2, the Euclidean length of the change.
     """
@@ -21,7 +24,9 @@ class Ball:
 
     @torch.no_grad()
     def settle(self):
-        """After a step: back to the nearest point of the ball, then into [0, 1], which leads no further from the centre."""
+        """After a step: back to the nearest point of the ball, then into [0, 1], which leads no further from
+        the centre.
+        """
         r = self.knobs - self.centre
         if self.norm == "inf":
             r = r.clamp(-self.epsilon, self.epsilon)
@@ -31,7 +36,9 @@ class Ball:
 
 
 class Steepest:
-    """A stepper for `ascend`: steps of length `rate` along which a linear function grows most, sign(g) or g / ||g||_2."""
+    """A stepper for `ascend`: steps of length `rate` along which a linear function grows most, sign(g) or g /
+    ||g||_2.
+    """
 
     def __init__(self, knobs, rate, norm="inf"):
         self.knobs, self.rate, self.norm = knobs, rate, norm
@@ -52,7 +59,9 @@ def scattered(images, epsilon, norm, generator):
         r = 2 * torch.rand(images.shape, generator=generator) - 1
     else:
         r = torch.randn(images.shape, generator=generator)
-        share = torch.rand(len(images), 1, 1, 1, generator=generator) ** (1 / images[0].numel())  # the volume grows as its n-th power
+        share = torch.rand(len(images), 1, 1, 1, generator=generator) ** (
+            1 / images[0].numel()
+        )  # the volume grows as its n-th power
         r = share * r / length(r)
     return (images + epsilon * r).clamp(0, 1)
 
@@ -70,14 +79,21 @@ def distortion(images, originals):
 def eight_bits(images, around=None):
     """The pictures that a file can hold: multiples of 1 / 255, the nearest ones.
 
-    around: originals that are such pictures themselves. Changes are then rounded towards zero, so that none grows: in whatever ball around
-    its original a picture was, it stays. (In the norm "inf" with an epsilon of whole 1 / 255 the nearest ones stay in the ball, too.)
+    around: originals that are such pictures themselves. Changes are then rounded towards zero, so that none
+        grows: in whatever ball around
+    its original a picture was, it stays. (In the norm "inf" with an epsilon of whole 1 / 255 the nearest ones
+        stay in the ball, too.)
     """
     levels = check_images(images).clamp(0, 1) * 255
     if around is None:
         return levels.round() / 255
     own = check_images(around) * 255
     if not torch.allclose(own, own.round(), atol=1e-3):
-        raise VizlibError("These originals are no 8-bit pictures, so the ball around them may hold none. Round them first: eight_bits(x).")
+        raise VizlibError(
+            "These originals are no 8-bit pictures, so the ball around them may hold none. Round them first: "
+            "eight_bits(x)."
+        )
     change = levels - own.round()
-    return (own.round() + (change + 1e-4 * change.sign()).trunc()) / 255  # 1e-4: what float32 may lack to a whole step
+    return (
+        own.round() + (change + 1e-4 * change.sign()).trunc()
+    ) / 255  # 1e-4: what float32 may lack to a whole step

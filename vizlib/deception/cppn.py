@@ -1,22 +1,36 @@
-"""The indirect encoding of a picture for `evolve`: a small network that draws it, a compositional pattern-producing network (CPPN)."""
+"""The indirect encoding of a picture for `evolve`: a small network that draws it, a compositional
+pattern-producing network (CPPN).
+"""
 
 import torch
 
 from .direct import polynomial_mutation, rgb
 
-SINE, SIGMOID, GAUSSIAN, LINEAR, EMPTY = 0, 1, 2, 3, -1  # what a node does with its sum; EMPTY: there is no node in this place
+SINE, SIGMOID, GAUSSIAN, LINEAR, EMPTY = (
+    0,
+    1,
+    2,
+    3,
+    -1,
+)  # what a node does with its sum; EMPTY: there is no node in this place
 INPUTS, HIDDEN, WIDEST = 4, 20, 10.0  # x, y, distance, 1; the most hidden nodes; weights lie in [-10, 10]
-AT_A_TIME = 60_000  # values of a node (genomes x pixels) computed together: more would not stay in the processor's cache
+# values of a node (genomes x pixels) computed together: more would not stay in the processor's cache
+AT_A_TIME = 60_000
 
 
 class CPPN:
-    """A picture is what a small network makes of the coordinates of each pixel; so it comes out regular: symmetric, repeated, in bands.
+    """A picture is what a small network makes of the coordinates of each pixel; so it comes out regular:
+    symmetric, repeated, in bands.
 
-    weight: (N, V, V), the one from node i to node j at [j, i], 0 where they are not connected. kind: (N, V), what a node does with its
-    sum s: sin(s), tanh(s / 2) (the sigmoid, from -1 to 1), exp(-s^2), or s. The nodes: x and y in [-1, 1], the distance from the centre, a
-    constant 1; up to 20 hidden ones, in an order in which signals only go forwards, the empty places last; one output for grey, or three
+    weight: (N, V, V), the one from node i to node j at [j, i], 0 where they are not connected. kind: (N, V),
+        what a node does with its
+    sum s: sin(s), tanh(s / 2) (the sigmoid, from -1 to 1), exp(-s^2), or s. The nodes: x and y in [-1, 1],
+        the distance from the centre, a
+    constant 1; up to 20 hidden ones, in an order in which signals only go forwards, the empty places last;
+        one output for grey, or three
     for hue, saturation and value, each |output|, at most 1.
-    Stanley 2007. The rates are those in the code of Nguyen et al. 2015, which feeds in plain pixel numbers and knows no bound of 20.
+    Stanley 2007. The rates are those in the code of Nguyen et al. 2015, which feeds in plain pixel numbers
+        and knows no bound of 20.
     """
 
     CONNECT, DISCONNECT, REDIRECT, ADD_NODE, REMOVE_NODE, RETYPE, REWEIGH = 0.5, 0.3, 0.5, 0.5, 0.2, 0.1, 0.1
@@ -29,14 +43,19 @@ class CPPN:
 
     def draw(self, count, generator):
         """No hidden node yet; every input goes to every output."""
-        weight, kind = torch.zeros(count, self.places, self.places), torch.full((count, self.places), EMPTY, dtype=torch.int8)
+        weight, kind = (
+            torch.zeros(count, self.places, self.places),
+            torch.full((count, self.places), EMPTY, dtype=torch.int8),
+        )
         weight[:, -self.outputs :, :INPUTS] = _weights((count, self.outputs, INPUTS), generator)
         kind[:, :INPUTS] = LINEAR
         kind[:, -self.outputs :] = _kinds((count, self.outputs), generator)
         return {"weight": weight, "kind": kind}
 
     def mutate(self, genomes, generator, generation=0):
-        """Each kind of change happens to a genome with its own probability; besides, a tenth of the weights and of the kinds changes."""
+        """Each kind of change happens to a genome with its own probability; besides, a tenth of the weights
+        and of the kinds changes.
+        """
         weight, kind = genomes["weight"].clone(), genomes["kind"].clone()
         self._add_node(weight, kind, generator)
         self._remove_node(weight, kind, generator)
@@ -52,11 +71,17 @@ class CPPN:
         return {"weight": weight, "kind": kind}
 
     def _add_node(self, weight, kind, generator):
-        """A new node in the middle of a connection i -> j: i -> new keeps the weight, new -> j gets one of its own."""
+        """A new node in the middle of a connection i -> j: i -> new keeps the weight, new -> j gets one of
+        its own.
+        """
         room = (kind == EMPTY).any(1)[:, None, None]
         n, j, i = _pick((weight != 0) & room, self.ADD_NODE, generator)
         new = (kind[n] == EMPTY).int().argmax(1)
-        weight[n, new, i], weight[n, j, new], weight[n, j, i] = weight[n, j, i], _weights(len(n), generator), 0
+        weight[n, new, i], weight[n, j, new], weight[n, j, i] = (
+            weight[n, j, i],
+            _weights(len(n), generator),
+            0,
+        )
         kind[n, new] = _kinds(len(n), generator)
         _arrange(weight, kind, n, new, torch.minimum(j - 0.5, new))
 
@@ -77,7 +102,12 @@ class CPPN:
     def _absent(self, weight, kind):
         """(N, V, V): the connections that could be added."""
         there = kind != EMPTY
-        free = (weight == 0) & there[:, :, None] & there[:, None, :] & torch.ones(self.places, self.places).tril(-1).bool()
+        free = (
+            (weight == 0)
+            & there[:, :, None]
+            & there[:, None, :]
+            & torch.ones(self.places, self.places).tril(-1).bool()
+        )
         free[:, :INPUTS] = free[:, :, -self.outputs :] = False
         return free
 
@@ -97,7 +127,9 @@ class CPPN:
         for j in range(self.places - 1, INPUTS - 1, -1):
             useful |= useful[:, j, None] & (weight[:, j] != 0)
         order = (~useful[:, : -self.outputs]).int().argsort(dim=1, stable=True)
-        order = torch.cat([order, torch.arange(self.places - self.outputs, self.places).expand(len(kind), -1)], 1)
+        order = torch.cat(
+            [order, torch.arange(self.places - self.outputs, self.places).expand(len(kind), -1)], 1
+        )
         return _reordered(weight, order), kind.where(useful, EMPTY).gather(1, order)
 
     def _outputs(self, weight, kind):
@@ -105,7 +137,9 @@ class CPPN:
         last = int((kind[:, : -self.outputs] != EMPTY).sum(1).max())
         values = torch.empty(len(kind), last + self.outputs, self.side**2)
         values[:, :INPUTS] = self.inputs
-        for at, j in enumerate([*range(INPUTS, last), *range(self.places - self.outputs, self.places)], INPUTS):
+        for at, j in enumerate(
+            [*range(INPUTS, last), *range(self.places - self.outputs, self.places)], INPUTS
+        ):
             before = min(at, last)
             values[:, at] = _activate((weight[:, j : j + 1, :before] @ values[:, :before])[:, 0], kind[:, j])
         return values[:, last:].abs().clamp(max=1).unflatten(2, (self.side, self.side))
@@ -113,7 +147,11 @@ class CPPN:
 
 def _activate(sums, kind):
     """sums: (N, P). kind: (N,)."""
-    for which, function in ((SINE, torch.sin), (SIGMOID, lambda s: torch.tanh(s / 2)), (GAUSSIAN, lambda s: torch.exp(-s * s))):
+    for which, function in (
+        (SINE, torch.sin),
+        (SIGMOID, lambda s: torch.tanh(s / 2)),
+        (GAUSSIAN, lambda s: torch.exp(-s * s)),
+    ):
         rows = kind == which
         if rows.all():
             return function(sums)
@@ -123,7 +161,9 @@ def _activate(sums, kind):
 
 
 def _pick(mask, rate, generator):
-    """In each genome, with probability `rate`, one of the places where mask (N, ...) is true: a tuple of index tensors, genomes first."""
+    """In each genome, with probability `rate`, one of the places where mask (N, ...) is true: a tuple of
+    index tensors, genomes first.
+    """
     flat = mask.flatten(1)
     genomes = (flat.any(1) & (torch.rand(len(flat), generator=generator) < rate)).nonzero()[:, 0]
     lots = torch.rand(len(genomes), flat.shape[1], generator=generator)
@@ -147,4 +187,6 @@ def _weights(shape, generator):
 
 
 def _kinds(shape, generator):
-    return torch.randint(4, shape if isinstance(shape, tuple) else (shape,), generator=generator).to(torch.int8)
+    return torch.randint(4, shape if isinstance(shape, tuple) else (shape,), generator=generator).to(
+        torch.int8
+    )

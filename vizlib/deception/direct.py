@@ -1,6 +1,8 @@
-"""The direct encoding of a picture for `evolve`: every pixel is a gene. And how numbers mutate, and how genes become 8-bit colours.
+"""The direct encoding of a picture for `evolve`: every pixel is a gene. And how numbers mutate, and how genes
+become 8-bit colours.
 
-An encoding draws genomes, mutates them, and turns them into pictures, a whole batch at a time. Genomes are a dict of tensors (N, ...).
+An encoding draws genomes, mutates them, and turns them into pictures, a whole batch at a time. Genomes are a
+dict of tensors (N, ...).
 """
 
 import torch
@@ -9,8 +11,10 @@ import torch
 def polynomial_mutation(values, generator, *, rate=0.1, strength=15.0):
     """Change each value in [0, 1] with probability `rate` by d, then clip.
 
-    d = (2 r)^(1 / (s + 1)) - 1 if r < 1/2, else 1 - (2 - 2 r)^(1 / (s + 1)), with r uniform in [0, 1] and the strength s. |d| <= 1, its
-    mean is 0, and the mean of |d| is 1 / (s + 2): 15 of 255 grey levels for s = 15. Deb 2001, section 4.2; Nguyen et al. 2015, section 2.
+    d = (2 r)^(1 / (s + 1)) - 1 if r < 1/2, else 1 - (2 - 2 r)^(1 / (s + 1)), with r uniform in [0, 1] and the
+        strength s. |d| <= 1, its
+    mean is 0, and the mean of |d| is 1 / (s + 2): 15 of 255 grey levels for s = 15. Deb 2001, section 4.2;
+        Nguyen et al. 2015, section 2.
     """
     hit = torch.rand(values.shape, generator=generator) < rate
     r = torch.rand(int(hit.sum()), generator=generator)
@@ -22,7 +26,8 @@ def polynomial_mutation(values, generator, *, rate=0.1, strength=15.0):
 
 
 class Direct:
-    """Every pixel is a gene: pixels (N, 1, side, side), grey, or (N, 3, side, side), hue, saturation and value, all in [0, 1].
+    """Every pixel is a gene: pixels (N, 1, side, side), grey, or (N, 3, side, side), hue, saturation and
+    value, all in [0, 1].
 
     A tenth of the genes mutates, half as many after each 1000 generations. Nguyen et al. 2015, section 2.
     """
@@ -34,7 +39,11 @@ class Direct:
         return {"pixels": torch.rand(count, 1 if self.grey else 3, self.side, self.side, generator=generator)}
 
     def mutate(self, genomes, generator, generation=0):
-        return {"pixels": polynomial_mutation(genomes["pixels"], generator, rate=0.1 * 0.5 ** (generation // 1000))}
+        return {
+            "pixels": polynomial_mutation(
+                genomes["pixels"], generator, rate=0.1 * 0.5 ** (generation // 1000)
+            )
+        }
 
     def pictures(self, genomes):
         """(N, 3, side, side), uint8."""
@@ -42,7 +51,9 @@ class Direct:
 
 
 def rgb(planes):
-    """Grey (N, 1, H, W), or hue, saturation and value (N, 3, H, W), in [0, 1], as red, green and blue: (N, 3, H, W), uint8."""
+    """Grey (N, 1, H, W), or hue, saturation and value (N, 3, H, W), in [0, 1], as red, green and blue: (N, 3,
+    H, W), uint8.
+    """
     if planes.shape[1] == 1:
         return (255 * planes).round().byte().expand(-1, 3, -1, -1)
     hue, saturation, value = planes[:, :1], planes[:, 1:2], planes[:, 2:]

@@ -19,14 +19,22 @@ def check_images(images):
         )
     check_shape(images)
     if not images.is_floating_point():
-        raise VizlibError(f"Pictures are floats in [0, 1]; this tensor holds {images.dtype}. Divide it: images / 255.")
+        raise VizlibError(
+            f"Pictures are floats in [0, 1]; this tensor holds {images.dtype}. Divide it: images / 255."
+        )
     if images.numel() == 0:
         raise VizlibError(f"This batch holds no picture: its shape is {tuple(images.shape)}.")
     low, high = images.detach().aminmax()
     if not bool(torch.isfinite(low + high)):  # NaN wins in aminmax
-        raise VizlibError("This picture holds NaN or infinite values. Look for a division by zero in the step that made it.")
+        raise VizlibError(
+            "This picture holds NaN or infinite values. Look for a division by zero in the step that made it."
+        )
     if low < -TOLERANCE or high > 1 + TOLERANCE:
-        hint = "Divide it by 255." if high > 8 else "Networks normalise for themselves: pass the plain picture, or images.clamp(0, 1)."
+        hint = (
+            "Divide it by 255."
+            if high > 8
+            else "Networks normalize for themselves: pass the plain picture, or images.clamp(0, 1)."
+        )
         raise VizlibError(f"Pictures lie in [0, 1]; this one runs from {low:.3g} to {high:.3g}. {hint}")
     return images.float()
 

@@ -21,7 +21,8 @@ def _catalogue():
     index = DATA / "images.csv"
     if not index.is_file():
         raise VizlibError(
-            f"The picture library is missing: {str(index)!r} is not there. Install vizlib from its checkout: pip install -e ."
+            f"The picture library is missing: {str(index)!r} is not there. Install vizlib from its checkout: "
+            "pip install -e ."
         )
     with index.open(encoding="utf-8", newline="") as file:
         return tuple(csv.DictReader(file))
@@ -44,7 +45,9 @@ def _table(kind):
 
 
 def photos():
-    """The photographs: a Table with name, title, category, ImageNet label and index (None where no class fits), author, licence."""
+    """The photographs: a Table with name, title, category, ImageNet label and index (None where no class
+    fits), author, licence.
+    """
     return _table("photo")
 
 
@@ -54,19 +57,24 @@ def cutouts():
 
 
 def backgrounds():
-    """The backgrounds, 256 x 256, without a dominant object; the category is the kind of place: a Table as in `photos`."""
+    """The backgrounds, 256 x 256, without a dominant object; the category is the kind of place: a Table as in
+    `photos`.
+    """
     return _table("background")
 
 
 def _path(kind, name):
     paths = {Path(row["path"]).stem: row["path"] for row in _catalogue() if row["kind"] == kind}
     if name not in paths:
-        raise VizlibError(f"There is no {kind} {name!r}. {did_you_mean(name, paths)} vz.{kind}s() lists all {len(paths)}.")
+        raise VizlibError(
+            f"There is no {kind} {name!r}. {did_you_mean(name, paths)} vz.{kind}s() lists all {len(paths)}."
+        )
     return DATA / paths[name]
 
 
 def photo(name, size=None):
-    """A photograph of the library as (1, 3, H, W) in [0, 1]; with `size`, ImageNet's usual centre square of that many pixels.
+    """A photograph of the library as (1, 3, H, W) in [0, 1]; with `size`, ImageNet's usual centre square of
+    that many pixels.
 
     Raises VizlibError for an unknown name, with the nearest ones.
     """
@@ -74,9 +82,11 @@ def photo(name, size=None):
 
 
 def whole_photos(side=256, multiple=32):
-    """All photographs of the library, uncut: a list of (1, 3, H, W), in the order of `photos`, with `side` pixels on the short side.
+    """All photographs of the library, uncut: a list of (1, 3, H, W), in the order of `photos`, with `side`
+    pixels on the short side.
 
-    Of both sides a few pixels are cut to leave a `multiple`, so that strided layers step through them as through the pictures of their
+    Of both sides a few pixels are cut to leave a `multiple`, so that strided layers step through them as
+        through the pictures of their
     training. For questions to convolutional layers, which run over pictures of any size.
     """
     pictures = []
@@ -85,14 +95,19 @@ def whole_photos(side=256, multiple=32):
         scale = side / min(image.shape[-2:])
         height, width = (max(multiple, int(n * scale + 0.5) // multiple * multiple) for n in image.shape[-2:])
         covering = max(height / image.shape[-2], width / image.shape[-1])
-        image = resize(image, [max(m, round(n * covering)) for m, n in zip((height, width), image.shape[-2:], strict=True)])
+        image = resize(
+            image,
+            [max(m, round(n * covering)) for m, n in zip((height, width), image.shape[-2:], strict=True)],
+        )
         top, left = (image.shape[-2] - height) // 2, (image.shape[-1] - width) // 2
         pictures.append(image[..., top : top + height, left : left + width].contiguous())
     return pictures
 
 
 def background(name, size=None):
-    """A background of the library as (1, 3, H, W) in [0, 1]; with `size`, resized to a square of that many pixels."""
+    """A background of the library as (1, 3, H, W) in [0, 1]; with `size`, resized to a square of that many
+    pixels.
+    """
     image = open_image(_path("background", name))
     return image if size is None else resize(image, (size, size))
 
@@ -105,7 +120,8 @@ def cutout(name):
 
 
 def sized_cutout(name, size):
-    """A cut-out resized to (height, width): colours times opacity (1, 3, H, W), so that colours behind transparent pixels do not bleed in,
+    """A cut-out resized to (height, width): colours times opacity (1, 3, H, W), so that colours behind
+        transparent pixels do not bleed in,
     and opacity (1, 1, H, W)."""
     colour, alpha = cutout(name)
     return resize(colour * alpha, size), resize(alpha, size)
@@ -114,8 +130,10 @@ def sized_cutout(name, size):
 def paste(image, name, centre, height):
     """Put the cut-out `name` on a picture and say exactly which pixels it covers.
 
-    image: (1, 3, H, W). centre: (row, column) and height: its size, as shares of the picture's height and width in [0, 1].
-    Returns the new picture (1, 3, H, W) and the object's mask (1, 1, H, W), 1 where the cut-out hides the picture.
+    image: (1, 3, H, W). centre: (row, column) and height: its size, as shares of the picture's height and
+        width in [0, 1].
+    Returns the new picture (1, 3, H, W) and the object's mask (1, 1, H, W), 1 where the cut-out hides the
+        picture.
     """
     image = check_images(image)
     own = cutout(name)[1].shape
@@ -127,9 +145,15 @@ def paste(image, name, centre, height):
     y, x = slice(max(top, 0), min(top + h, rows)), slice(max(left, 0), min(left + w, columns))
     if y.start >= y.stop or x.start >= x.stop:
         raise VizlibError(
-            f"At centre {centre} the cut-out {name!r} lies outside the picture. Use shares of its height and width in [0, 1]."
+            f"At centre {centre} the cut-out {name!r} lies outside the picture. Use shares of its height and "
+            "width in [0, 1]."
         )
-    inside = (slice(None), slice(None), slice(y.start - top, y.stop - top), slice(x.start - left, x.stop - left))
+    inside = (
+        slice(None),
+        slice(None),
+        slice(y.start - top, y.stop - top),
+        slice(x.start - left, x.stop - left),
+    )
     result, mask = image.clone(), torch.zeros_like(image[:, :1])
     result[..., y, x] = (weighted[inside] + (1 - alpha[inside]) * image[..., y, x]).clamp(0, 1)
     mask[..., y, x] = (alpha[inside] > 0.5).float()

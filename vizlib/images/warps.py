@@ -1,4 +1,6 @@
-"""Turning, mirroring and scaling around the centre: the same function for pictures and for codes, which are grids as well."""
+"""Turning, mirroring and scaling around the centre: the same function for pictures and for codes, which are
+grids as well.
+"""
 
 import math
 from dataclasses import dataclass
@@ -11,11 +13,15 @@ from ..errors import VizlibError
 
 @dataclass(frozen=True)
 class Warp:
-    """A linear warp g of the plane: (g x)(p) = x(back p), where p = (row, column) is counted from the centre of the grid.
+    """A linear warp g of the plane: (g x)(p) = x(back p), where p = (row, column) is counted from the centre
+    of the grid.
 
-    name: in words. back: a 2 x 2 matrix, ((a, b), (c, d)). g(x) takes anything (..., h, w) for the flips and turns by 90 degrees, which are
-    exact, and (N, C, h, w) for the others, which interpolate (bilinear) and continue the picture as in a mirror.
-    g.inverse is the warp that undoes g: exactly, or as far as what was lost on the way allows. Raises VizlibError where there is none.
+    name: in words. back: a 2 x 2 matrix, ((a, b), (c, d)). g(x) takes anything (..., h, w) for the flips and
+        turns by 90 degrees, which are
+    exact, and (N, C, h, w) for the others, which interpolate (bilinear) and continue the picture as in a
+        mirror.
+    g.inverse is the warp that undoes g: exactly, or as far as what was lost on the way allows. Raises
+        VizlibError where there is none.
     """
 
     name: str
@@ -27,10 +33,20 @@ class Warp:
             moved = x if a else x.transpose(-2, -1)
             return moved.flip([axis for axis, sign in ((-2, a + c), (-1, b + d)) if sign < 0])
         h, w = x.shape[-2:]
-        rows, columns = torch.arange(h, dtype=x.dtype) - (h - 1) / 2, torch.arange(w, dtype=x.dtype) - (w - 1) / 2
-        p = torch.stack(torch.meshgrid(rows, columns, indexing="ij"), -1) @ torch.tensor(self.back, dtype=x.dtype).T
-        grid = torch.stack([2 * p[..., 1] / (w - 1), 2 * p[..., 0] / (h - 1)], -1)  # -1 and 1 are the first and the last column, row
-        return F.grid_sample(x, grid.expand(len(x), -1, -1, -1), padding_mode="reflection", align_corners=True)
+        rows, columns = (
+            torch.arange(h, dtype=x.dtype) - (h - 1) / 2,
+            torch.arange(w, dtype=x.dtype) - (w - 1) / 2,
+        )
+        p = (
+            torch.stack(torch.meshgrid(rows, columns, indexing="ij"), -1)
+            @ torch.tensor(self.back, dtype=x.dtype).T
+        )
+        grid = torch.stack(
+            [2 * p[..., 1] / (w - 1), 2 * p[..., 0] / (h - 1)], -1
+        )  # -1 and 1 are the first and the last column, row
+        return F.grid_sample(
+            x, grid.expand(len(x), -1, -1, -1), padding_mode="reflection", align_corners=True
+        )
 
     @property
     def inverse(self):

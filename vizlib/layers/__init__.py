@@ -2,7 +2,7 @@
 
 from .pooling import average_pooling
 from .receptive import ReceptiveField, receptive_field
-from .record import record, resume, tap
+from .recording import record, resume, tap
 from .rules import RULES, relu_rule
 from .target import prepare, scores, unit
 

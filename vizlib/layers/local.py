@@ -1,24 +1,28 @@
-"""What a change of a few pixels changes in a network: only the units that can see them need to be computed again.
+"""What a change of a few pixels changes in a network: only the units that can see them need to be computed
+again.
 
-A patch of 32 pixels on a picture of 224 touches a fiftieth of the picture and a twentieth of the first layers' units, which are the costly
-ones. Going up layer by layer, `LocalChange` cuts a window around the changed units out of the activations of the unchanged picture,
-puts the change into it, computes the next layer on the window alone, and ends with a full pass through the layers above, where
-receptive fields have grown so wide that everything has changed. The result is exact, not an approximation.
+A patch of 32 pixels on a picture of 224 touches a fiftieth of the picture and a twentieth of the first
+layers' units, which are the costly ones. Going up layer by layer, `LocalChange` cuts a window around the
+changed units out of the activations of the unchanged picture, puts the change into it, computes the next
+layer on the window alone, and ends with a full pass through the layers above, where receptive fields have
+grown so wide that everything has changed. The result is exact, not an approximation.
 """
 
 import math
 
 import torch
 
-from .record import record, substitute, tap
+from .recording import record, substitute, tap
 
 WORTH_IT = 0.75  # a layer whose units change by more than this share, per side, is computed whole
 
 
 class LocalChange:
-    """The outputs of `layer` for copies of `images` in which one rectangle of height x width pixels, at most, is painted over.
+    """The outputs of `layer` for copies of `images` in which one rectangle of height x width pixels, at most,
+    is painted over.
 
-    net: a Network. images: (N, 3, H, W). Raises nothing for networks that cannot be cut: those are computed whole.
+    net: a Network. images: (N, 3, H, W). Raises nothing for networks that cannot be cut: those are computed
+    whole.
     """
 
     def __init__(self, net, images, layer, height, width):
@@ -28,14 +32,18 @@ class LocalChange:
         self.checked = not self.cuts
 
     def __call__(self, i, boxes, colour):
-        """i: (n,) which picture. boxes: n pairs of slices (rows, columns). colour: (3, 1, 1). Returns the outputs, one row for each i."""
+        """i: (n,) which picture. boxes: n pairs of slices (rows, columns). colour: (3, 1, 1). Returns the
+        outputs, one row for each i.
+        """
         if self.checked:
             return self._local(i, boxes, colour) if self.cuts else self._whole(i, boxes, colour)
         self.checked = True
         one = self._whole(i[:1], boxes[:1], colour)
         try:
             local = self._local(i[:1], boxes[:1], colour)
-            exact = local.shape == one.shape and torch.allclose(local, one, rtol=1e-3, atol=1e-3 * float(one.abs().max()))
+            exact = local.shape == one.shape and torch.allclose(
+                local, one, rtol=1e-3, atol=1e-3 * float(one.abs().max())
+            )
         except RuntimeError:  # a connection around the cut, which met tensors of two sizes
             exact = False
         if not exact:
@@ -57,7 +65,10 @@ class LocalChange:
             else:
                 values = self._resume(below.name, windows, cut.name)
             ratio = [a // b for a, b in zip(cut.stride, below.stride, strict=True)]
-            values = [(v, [c // q for c, q in zip(corner, ratio, strict=True)]) for v, corner in zip(values, corners, strict=True)]
+            values = [
+                (v, [c // q for c, q in zip(corner, ratio, strict=True)])
+                for v, corner in zip(values, corners, strict=True)
+            ]
             below = cut
         full = self.clean[below.name][i].clone()
         for whole, box, (value, corner) in zip(full, boxes, values, strict=True):
@@ -69,7 +80,9 @@ class LocalChange:
         return self.images if isinstance(below, _Pixels) else self.clean[below.name]
 
     def _resume(self, start, values, stop):
-        """The output of the layer `stop` if the layer `start` had the output `values`; what lies below runs on a small dummy."""
+        """The output of the layer `stop` if the layer `start` had the output `values`; what lies below runs
+        on a small dummy.
+        """
         side = 8 * max(self.net.layer(start).receptive_field.stride)
         with substitute(self.net, start, values):
             return output_of(self.net, stop, lambda: self.net(torch.zeros(1, 3, side, side)))
@@ -86,11 +99,17 @@ class _Pixels:
 
 
 class _Cut:
-    """A layer at which the local computation stops to paste: where its units look, and which of them a box changes."""
+    """A layer at which the local computation stops to paste: where its units look, and which of them a box
+    changes.
+    """
 
     def __init__(self, info, grid):
         self.name, self.grid = info.name, grid
-        self.size, self.stride, self.start = info.receptive_field.size, info.receptive_field.stride, info.receptive_field.start
+        self.size, self.stride, self.start = (
+            info.receptive_field.size,
+            info.receptive_field.stride,
+            info.receptive_field.start,
+        )
 
     def changed(self, box):
         """Slices of the units that see any pixel of the box (two slices of pixels)."""
@@ -102,7 +121,9 @@ class _Cut:
 
 
 def _cuts(net, images, layer, height, width):
-    """The deepest layer of each stride below `layer` in which a box of height x width pixels leaves most units as they are."""
+    """The deepest layer of each stride below `layer` in which a box of height x width pixels leaves most
+    units as they are.
+    """
     net.layer(layer)
     grids, cuts = {1: tuple(images.shape[-2:])}, {}
     for name in net.layers["name"]:
@@ -113,29 +134,46 @@ def _cuts(net, images, layer, height, width):
         if not info.spatial or info.calls != 1 or math.inf in field.size:
             continue
         grid = tuple(n // j for n, j in zip(grids[1], field.stride, strict=True))
-        share = max((b + r) / j / n for b, r, j, n in zip((height, width), field.size, field.stride, grid, strict=True))
+        share = max(
+            (b + r) / j / n
+            for b, r, j, n in zip((height, width), field.size, field.stride, grid, strict=True)
+        )
         even = all(n % j == 0 for n, j in zip(grids[1], field.stride, strict=True))
-        if share > WORTH_IT or not even or info.shape[-2:] != tuple(net.input_size // j for j in field.stride):
+        if (
+            share > WORTH_IT
+            or not even
+            or info.shape[-2:] != tuple(net.input_size // j for j in field.stride)
+        ):
             break
         cuts[field.stride] = _Cut(info, grid)
     return list(cuts.values())
 
 
 def _windows(below, cut, i, boxes, clean, values, colour):
-    """What the layer `cut` needs to see in order to compute its changed units: windows of one size, with the change put in.
+    """What the layer `cut` needs to see in order to compute its changed units: windows of one size, with the
+    change put in.
 
     Returns (n, C, h, w) and the windows' corners, multiples of the step from one grid to the other.
     """
-    needs = [[_needed(below, cut, changed, axis) for axis, changed in enumerate(cut.changed(box))] for box in boxes]
+    needs = [
+        [_needed(below, cut, changed, axis) for axis, changed in enumerate(cut.changed(box))] for box in boxes
+    ]
     sizes, corners = [], [[0, 0] for _ in boxes]
     for axis in (0, 1):
         q, n = cut.stride[axis] // below.stride[axis], below.grid[axis]
         starts = [need[axis].start // q * q for need in needs]
-        size = min(n, max(math.ceil((need[axis].stop - s) / q) * q for need, s in zip(needs, starts, strict=True)))
+        size = min(
+            n, max(math.ceil((need[axis].stop - s) / q) * q for need, s in zip(needs, starts, strict=True))
+        )
         sizes.append(size)
         for corner, s in zip(corners, starts, strict=True):
             corner[axis] = min(s, n - size)
-    windows = torch.stack([clean[k, :, r : r + sizes[0], c : c + sizes[1]] for k, (r, c) in zip(i.tolist(), corners, strict=True)])
+    windows = torch.stack(
+        [
+            clean[k, :, r : r + sizes[0], c : c + sizes[1]]
+            for k, (r, c) in zip(i.tolist(), corners, strict=True)
+        ]
+    )
     for k, (window, box, corner) in enumerate(zip(windows, boxes, corners, strict=True)):
         inside = [_clip(_shift(s, c), n) for s, c, n in zip(below.changed(box), corner, sizes, strict=True)]
         if values is None:
@@ -164,7 +202,9 @@ def _clip(side, n):
 
 
 def output_of(net, layer, run):
-    """What `layer` puts out, or the logits, while run() passes pictures through the network. Nothing above the layer is computed."""
+    """What `layer` puts out, or the logits, while run() passes pictures through the network. Nothing above
+    the layer is computed.
+    """
     with torch.no_grad():
         if net.layer(layer).path == net.layer("logits").path:
             return run()

@@ -13,7 +13,9 @@ class _Average(TorchFunctionMode):
         return change(*args, **(kwargs or {}))
 
 
-def _mean_of_window(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
+def _mean_of_window(
+    input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False
+):
     if dilation not in (1, (1, 1)):  # there is no mean over a window with holes
         return F.max_pool2d(input, kernel_size, stride, padding, dilation, ceil_mode)
     return F.avg_pool2d(input, kernel_size, stride, padding, ceil_mode, count_include_pad=False)
@@ -21,10 +23,13 @@ def _mean_of_window(input, kernel_size, stride=None, padding=0, dilation=1, ceil
 
 @contextmanager
 def average_pooling(on=True):
-    """While open, every 2-D max-pooling that a forward pass of this thread meets takes the mean of its window, not the largest value.
+    """While open, every 2-D max-pooling that a forward pass of this thread meets takes the mean of its
+    window, not the largest value.
 
-    No module is replaced and no hook is set, so there is nothing to restore: the block may end in any way. on: False changes nothing.
-    The slope of a mean reaches every pixel of a window, that of a maximum only one. Max-pooling with holes (dilation) stays as it is.
+    No module is replaced and no hook is set, so there is nothing to restore: the block may end in any way.
+        on: False changes nothing.
+    The slope of a mean reaches every pixel of a window, that of a maximum only one. Max-pooling with holes
+        (dilation) stays as it is.
     Gatys, Ecker & Bethge 2016, "Image Style Transfer Using Convolutional Neural Networks", section 2.
     """
     if not on:

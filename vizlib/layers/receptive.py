@@ -12,7 +12,8 @@ from torch.overrides import TorchFunctionMode
 class ReceptiveField:
     """The square of pixels that a layer's unit depends on, each entry as (rows, columns).
 
-    The unit at position i sees the pixels start + i * stride up to start + i * stride + size (not included). A start below 0
+    The unit at position i sees the pixels start + i * stride up to start + i * stride + size (not included).
+        A start below 0
     reaches into the padding. `size` is infinite for units that see the whole picture.
     """
 
@@ -31,7 +32,9 @@ EVERYTHING = ReceptiveField((float("inf"),) * 2, (1, 1), (0, 0))
 
 
 def window(field, kernel, stride=1, padding=0, dilation=1):
-    """The field after a sliding window: r' = r + (k - 1) d j,  j' = j s,  start' = start - p j  (j: stride so far)."""
+    """The field after a sliding window: r' = r + (k - 1) d j,  j' = j s,  start' = start - p j  (j: stride so
+    far).
+    """
     k, s, p, d = map(_pair, (kernel, stride, padding, dilation))
     return ReceptiveField(
         tuple(r + (ki - 1) * di * j for r, ki, di, j in zip(field.size, k, d, field.stride, strict=True)),
@@ -44,13 +47,17 @@ def union(a, b):
     """The field of a sum or a concatenation of two branches."""
     start = tuple(map(min, a.start, b.start))
     ends = tuple(max(s + r, t + q) for s, r, t, q in zip(a.start, a.size, b.start, b.size, strict=True))
-    return ReceptiveField(tuple(e - s for e, s in zip(ends, start, strict=True)), tuple(map(max, a.stride, b.stride)), start)
+    return ReceptiveField(
+        tuple(e - s for e, s in zip(ends, start, strict=True)), tuple(map(max, a.stride, b.stride)), start
+    )
 
 
 class FieldTracer(TorchFunctionMode):
-    """While open, follows the receptive field of every tensor computed from `images`, by modules or by plain functions.
+    """While open, follows the receptive field of every tensor computed from `images`, by modules or by plain
+    functions.
 
-    Convolutions, pooling, padding, sums and concatenations are followed exactly. A function that is not known to keep positions
+    Convolutions, pooling, padding, sums and concatenations are followed exactly. A function that is not known
+        to keep positions
     apart, or that changes the grid in a way not known here, is taken to see the whole picture.
     """
 
@@ -82,11 +89,15 @@ def _after(func, field, args, kwargs, out):
         kernel, dilation = given["weight"].shape[-2:], _pair(given.get("dilation", 1))
         padding = given.get("padding", 0)
         if isinstance(padding, str):
-            padding = tuple(d * (k - 1) // 2 if padding == "same" else 0 for k, d in zip(kernel, dilation, strict=True))
+            padding = tuple(
+                d * (k - 1) // 2 if padding == "same" else 0 for k, d in zip(kernel, dilation, strict=True)
+            )
         return window(field, kernel, given.get("stride", 1), padding, dilation)
     if "pool2d" in name and "adaptive" not in name:
         kernel = given["kernel_size"]
-        return window(field, kernel, given.get("stride") or kernel, given.get("padding", 0), given.get("dilation", 1))
+        return window(
+            field, kernel, given.get("stride") or kernel, given.get("padding", 0), given.get("dilation", 1)
+        )
     if func is F.pad and args[0].dim() == 4:
         left, _, top, _ = (*given["pad"], 0, 0)[:4]
         return window(field, 1, 1, (top, left))
@@ -104,10 +115,20 @@ _ARGUMENTS = {
     "pad": ("input", "pad"),
     "layer_norm": ("input", "normalized_shape"),
 }
-_MIXERS = {"scaled_dot_product_attention", "group_norm", "instance_norm", "matmul", "bmm", "einsum", "roll", "flip", "conv_transpose2d"}
+_MIXERS = {
+    "scaled_dot_product_attention",
+    "group_norm",
+    "instance_norm",
+    "matmul",
+    "bmm",
+    "einsum",
+    "roll",
+    "flip",
+    "conv_transpose2d",
+}
 
 
-def _mixes_positions(name, source, out, normalised):
+def _mixes_positions(name, source, out, normalized):
     """Does a unit of `out` depend on every position of `source`?"""
     if name in _MIXERS:
         return True
@@ -116,10 +137,24 @@ def _mixes_positions(name, source, out, normalised):
     if name == "softmax":
         return source.dim() != 4
     if name == "layer_norm":
-        return source.dim() == 4 and out.dim() == 4 and len(normalised) > 1
-    if name in ("flatten", "reshape", "view", "permute", "transpose", "movedim", "squeeze", "unsqueeze", "contiguous"):
+        return source.dim() == 4 and out.dim() == 4 and len(normalized) > 1
+    if name in (
+        "flatten",
+        "reshape",
+        "view",
+        "permute",
+        "transpose",
+        "movedim",
+        "squeeze",
+        "unsqueeze",
+        "contiguous",
+    ):
         return False  # the same numbers, arranged differently
-    return isinstance(source, torch.Tensor) and source.dim() == 4 and (out.dim() < 4 or out.shape[-2:] != source.shape[-2:])
+    return (
+        isinstance(source, torch.Tensor)
+        and source.dim() == 4
+        and (out.dim() < 4 or out.shape[-2:] != source.shape[-2:])
+    )
 
 
 def _pair(value):
@@ -139,6 +174,7 @@ def tensors_in(tree):
 def receptive_field(net, layer):
     """The receptive field of a unit of `layer`, in pixels: a ReceptiveField with size, stride and start.
 
-    Theoretical: every pixel that could matter. How few of them do is the empirical field (Zhou et al. 2015, section 3.2).
+    Theoretical: every pixel that could matter. How few of them do is the empirical field (Zhou et al. 2015,
+    section 3.2).
     """
     return net.layer(layer).receptive_field

@@ -1,10 +1,12 @@
 """How layers hand relevance back: each input of a sum gets the share of the sum that it contributed.
 
-    R_j = sum_k  z_jk / (sum_j z_jk + b_k) R_k,   z_jk = a_j rho(w_jk)         Bach et al. 2015; Montavon et al. 2019, section 10.2
+    R_j = sum_k  z_jk / (sum_j z_jk + b_k) R_k,   z_jk = a_j rho(w_jk)         Bach et al. 2015; Montavon et
+    al. 2019, section 10.2
 
-A function mode catches every call of a network's forward pass and puts this rule in the place of its derivative, so that an ordinary
-backward pass carries relevance: through convolutions (depthwise ones too), linear layers, batch-norm, average pooling and sums of two
-branches. Max-pooling hands everything to the winner, which is what its derivative does anyway. Rectifiers and normalisation pass it on.
+A function mode catches every call of a network's forward pass and puts this rule in the place of its
+derivative, so that an ordinary backward pass carries relevance: through convolutions (depthwise ones too),
+linear layers, batch-norm, average pooling and sums of two branches. Max-pooling hands everything to the
+winner, which is what its derivative does anyway. Rectifiers and normalization pass it on.
 """
 
 import math
@@ -22,9 +24,11 @@ from .rules import _ceiling
 
 @dataclass(frozen=True)
 class Rule:
-    """rho(w) = w + gamma max(0, w), and `epsilon` times the layer's typical |sum| added to every sum. Both 0: LRP-0.
+    """rho(w) = w + gamma max(0, w), and `epsilon` times the layer's typical |sum| added to every sum. Both 0:
+    LRP-0.
 
-    box: (low, high), what the inputs can be: the z-box rule z_jk = a_j w_jk - low_j max(0, w_jk) - high_j min(0, w_jk), for pixels.
+    box: (low, high), what the inputs can be: the z-box rule z_jk = a_j w_jk - low_j max(0, w_jk) - high_j
+        min(0, w_jk), for pixels.
     bias: whether the bias takes part, and keeps its share; without, a layer hands on all that it gets.
     """
 
@@ -35,10 +39,16 @@ class Rule:
 
 
 def shares(a, op, w, b, R, rule):
-    """One layer: inputs a, output op(a, w, b), relevance R of the output -> (relevance of a, relevance that the bias keeps)."""
+    """One layer: inputs a, output op(a, w, b), relevance R of the output -> (relevance of a, relevance that
+    the bias keeps).
+    """
     a, bias = a.detach(), b if rule.bias else None
     if rule.box:
-        terms = [(a, w), (-rule.box[0].expand_as(a), w.clamp(min=0)), (-rule.box[1].expand_as(a), w.clamp(max=0))]
+        terms = [
+            (a, w),
+            (-rule.box[0].expand_as(a), w.clamp(min=0)),
+            (-rule.box[1].expand_as(a), w.clamp(max=0)),
+        ]
         return _share(terms, op, bias, R, rule.epsilon)
     if rule.gamma == 0:
         return _share([(a, w)], op, bias, R, rule.epsilon)
@@ -48,7 +58,8 @@ def shares(a, op, w, b, R, rule):
             return x
         return x.clamp(**side) if math.isinf(rule.gamma) else x + rule.gamma * x.clamp(**side)
 
-    # Favour what pushes a sum the way it went, bias and all, so that a positive and a negative sum are treated alike.
+    # Favour what pushes a sum the way it went, bias and all, so that a positive and a negative sum are
+    # treated alike.
     up, down = {"min": 0}, {"max": 0}
     went_up = op(a, w, b) >= 0
     relevance, kept = torch.zeros_like(a), torch.zeros(len(R))
@@ -120,10 +131,33 @@ class _Pass(torch.autograd.Function):
 
 # What these do to a signal on its way back is what they should do to relevance.
 _REARRANGE = {
-    "flatten", "view", "reshape", "permute", "transpose", "contiguous", "clone", "to", "float", "squeeze", "unsqueeze", "expand", "chunk",
-    "split", "cat", "concat", "pad", "gather", "__getitem__", "max_pool2d", "max_pool2d_with_indices", "boolean_dispatch", "fn",
-    "dropout", "dropout2d", "feature_dropout",
-}  # fmt: skip
+    "flatten",
+    "view",
+    "reshape",
+    "permute",
+    "transpose",
+    "contiguous",
+    "clone",
+    "to",
+    "float",
+    "squeeze",
+    "unsqueeze",
+    "expand",
+    "chunk",
+    "split",
+    "cat",
+    "concat",
+    "pad",
+    "gather",
+    "__getitem__",
+    "max_pool2d",
+    "max_pool2d_with_indices",
+    "boolean_dispatch",
+    "fn",
+    "dropout",
+    "dropout2d",
+    "feature_dropout",
+}
 _AVERAGES = {"avg_pool2d", "adaptive_avg_pool2d", "mean"}
 _SHIFTS = {
     "add",
@@ -156,11 +190,27 @@ class _Relevance(TorchFunctionMode):
         if name in ("conv2d", "linear", "batch_norm"):
             return self._weighted(name, func, args, kwargs)
         if name in _AVERAGES:
-            return _Hand.apply(args[0], None, lambda a, w, b: func(a, *args[1:], **kwargs), None, None, Rule(), self.note(name, None))
+            return _Hand.apply(
+                args[0],
+                None,
+                lambda a, w, b: func(a, *args[1:], **kwargs),
+                None,
+                None,
+                Rule(),
+                self.note(name, None),
+            )
         if name in _SUMS and len(signals) == 2:
-            return _Hand.apply(*signals, None, None, None, self.choose("sum", self.layers, signals[0]), self.note("sum", None))
+            return _Hand.apply(
+                *signals,
+                None,
+                None,
+                None,
+                self.choose("sum", self.layers, signals[0]),
+                self.note("sum", None),
+            )
         out = func(
-            *(a.detach() if _is_signal(a) else a for a in args), **{k: v.detach() if _is_signal(v) else v for k, v in kwargs.items()}
+            *(a.detach() if _is_signal(a) else a for a in args),
+            **{k: v.detach() if _is_signal(v) else v for k, v in kwargs.items()},
         )
         if name in _SHIFTS and len(signals) == 1 or _ceiling(func, args, kwargs) is not None:
             return _Pass.apply(signals[0], out)
@@ -188,7 +238,15 @@ class _Relevance(TorchFunctionMode):
 
         rule = self.choose(name, self.layers, a)
         self.layers += 1
-        return _Hand.apply(a, None, op, w.detach(), None if b is None else b.detach(), rule, self.note(name, given.get("weight", w)))
+        return _Hand.apply(
+            a,
+            None,
+            op,
+            w.detach(),
+            None if b is None else b.detach(),
+            rule,
+            self.note(name, given.get("weight", w)),
+        )
 
 
 def _is_signal(x):
@@ -206,8 +264,10 @@ _PARAMETERS = {
 def relevance_rules(choose, note=lambda name, weight: lambda *sums: None):
     """While open, the backward pass of what is computed carries relevance instead of slopes.
 
-    choose: (kind, number, inputs) -> Rule for the weighted layers, which are counted from 0 at the pixels, and for sums of two branches;
-    kind is "conv2d", "linear", "batch_norm" or "sum". note: (kind, weight) -> a function (R of the output, R of the input, R kept by
+    choose: (kind, number, inputs) -> Rule for the weighted layers, which are counted from 0 at the pixels,
+        and for sums of two branches;
+    kind is "conv2d", "linear", "batch_norm" or "sum". note: (kind, weight) -> a function (R of the output, R
+        of the input, R kept by
     the bias), called on the way back.
     Raises VizlibError for functions without a rule.
     """

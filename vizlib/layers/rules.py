@@ -6,8 +6,8 @@ On the way forward every ReLU computes max(0, x). On the way back it receives a 
     deconvnet   g * 1[g > 0]                      Zeiler & Fergus 2014, section 2.1
     guided      g * 1[g > 0] * 1[x > 0]           Springenberg et al. 2015, section 3.4
 
-No module is replaced and no hook is set: a function mode catches every call of a rectifier while it is open, as a module
-or as a plain function, in place or not, so there is nothing to restore afterwards.
+No module is replaced and no hook is set: a function mode catches every call of a rectifier while it is open,
+as a module or as a plain function, in place or not, so there is nothing to restore afterwards.
 """
 
 from contextlib import contextmanager
@@ -87,13 +87,18 @@ def _in_place(func, args, kwargs):
 def relu_rule(rule):
     """While open, every ReLU that a forward pass meets will hand its gradient back by `rule`.
 
-    rule: a name in RULES, or a function (g, gate) -> signal of your own; gate(g) is what the chain rule would pass.
+    rule: a name in RULES, or a function (g, gate) -> signal of your own; gate(g) is what the chain rule would
+    pass.
 
-    Raises VizlibError for an unknown rule, or if the passes in the block met no ReLU at all: deconvnet and guided
+    Raises VizlibError for an unknown rule, or if the passes in the block met no ReLU at all: deconvnet and
+        guided
     backpropagation are defined by what happens there.
     """
     if not callable(rule) and rule not in RULES:
-        raise VizlibError(f"There is no rule {rule!r} for rectifiers; there are {', '.join(RULES)}, or a function (g, gate).")
+        raise VizlibError(
+            f"There is no rule {rule!r} for rectifiers; there are {', '.join(RULES)}, or a function (g, "
+            "gate)."
+        )
     if rule == "gradient":  # what autograd does already
         yield
         return

@@ -6,7 +6,7 @@ import torch
 
 from ..errors import VizlibError
 from ..images import check_images
-from .record import tap
+from .recording import tap
 
 
 @dataclass(frozen=True)
@@ -20,21 +20,30 @@ class unit:
     def read(self, activation):
         """(N, K, h, w) or (N, K) -> (N,)"""
         if not 0 <= self.channel < activation.shape[1]:
-            raise VizlibError(f"Layer {self.layer!r} has the channels 0 to {activation.shape[1] - 1}; {self.channel} is not among them.")
+            raise VizlibError(
+                f"Layer {self.layer!r} has the channels 0 to {activation.shape[1] - 1}; {self.channel} is "
+                "not among them."
+            )
         plane = activation[:, self.channel]
         if self.at is None:
             return plane.flatten(1).mean(1) if plane.dim() > 1 else plane
-        inside = len(self.at) == plane.dim() - 1 == 2 and all(0 <= i < n for i, n in zip(self.at, plane.shape[1:], strict=True))
+        inside = len(self.at) == plane.dim() - 1 == 2 and all(
+            0 <= i < n for i, n in zip(self.at, plane.shape[1:], strict=True)
+        )
         if not inside:
-            raise VizlibError(f"Layer {self.layer!r} has the grid {tuple(plane.shape[1:])}; at={self.at} is not inside it.")
+            raise VizlibError(
+                f"Layer {self.layer!r} has the grid {tuple(plane.shape[1:])}; at={self.at} is not inside it."
+            )
         return plane[:, self.at[0], self.at[1]]
 
 
 def prepare(net, images, target):
     """Check the pictures and turn `target` into what `scores` takes.
 
-    Returns images (N, 3, H, W) and one of: a LongTensor (N,) of class indices, a `unit`, a function logits -> (N,), or None
-    (each picture's own top class). Raises VizlibError for classes that do not exist or a list of the wrong length.
+    Returns images (N, 3, H, W) and one of: a LongTensor (N,) of class indices, a `unit`, a function logits ->
+        (N,), or None
+    (each picture's own top class). Raises VizlibError for classes that do not exist or a list of the wrong
+        length.
     """
     images = check_images(images)
     if target is None or isinstance(target, unit):
@@ -52,13 +61,16 @@ def prepare(net, images, target):
         ) from None
     if len(classes) != len(images):
         raise VizlibError(
-            f"There are {len(images)} pictures and {len(classes)} targets. Give one target per picture, or a single one for all."
+            f"There are {len(images)} pictures and {len(classes)} targets. Give one target per picture, or a "
+            "single one for all."
         )
     return images, torch.tensor(classes)
 
 
 def scores(net, images, target):
-    """What the network gives `target` for each picture: (N,), differentiable. `target` comes from `prepare`."""
+    """What the network gives `target` for each picture: (N,), differentiable. `target` comes from
+    `prepare`.
+    """
     if isinstance(target, unit):
         with tap(net, [target.layer], stop=True) as taken:
             net(images)
@@ -72,55 +84,33 @@ def scores(net, images, target):
     if not isinstance(value, torch.Tensor) or value.shape != logits.shape[:1]:
         seen = tuple(value.shape) if isinstance(value, torch.Tensor) else type(value).__name__
         raise VizlibError(
-            f"A score takes logits {tuple(logits.shape)} and returns one number per picture, shape ({len(logits)},); "
+            f"A score takes logits {tuple(logits.shape)} and returns one number per picture, shape "
+            f"({len(logits)},); "
             f"this one returned {seen}."
         )
     return value
 
 
 def slope(score, of):
-    """d(sum of score) / d(of), a tensor of the shape of `of`. Raises VizlibError if the score does not depend on it."""
+    """d(sum of score) / d(of), a tensor of the shape of `of`. Raises VizlibError if the score does not depend
+    on it.
+    """
     if score.requires_grad:
         (gradient,) = torch.autograd.grad(score, of, torch.ones_like(score), allow_unused=True)
         if gradient is not None:
             return gradient.contiguous()
-    raise VizlibError("This score has no slope: it does not depend on the pictures, or was cut off by argmax, detach or a comparison.")
-
-
-def check_chunk(chunk):
-    if not (isinstance(chunk, int) and chunk > 0):
-        raise VizlibError(f"chunk is a positive number of pictures; this is {chunk!r}.")
+    raise VizlibError(
+        "This score has no slope: it does not depend on the pictures, or was cut off by argmax, detach or a "
+        "comparison."
+    )
 
 
 def settle(net, images, target):
-    """As `prepare`, but None becomes each picture's top class: methods that look at changed pictures ask for one class throughout."""
+    """As `prepare`, but None becomes each picture's top class: methods that look at changed pictures ask for
+    one class throughout.
+    """
     images, target = prepare(net, images, target)
     if target is None:
         with torch.no_grad():
             target = net(images).argmax(1)
     return images, target
-
-
-def select(target, indices):
-    """The targets of the pictures `indices`, a slice or a LongTensor, in which a picture may come several times."""
-    return target[indices] if isinstance(target, torch.Tensor) else target
-
-
-def pieces(total, chunk, progress=None):
-    """Cut 0 ... total - 1 into ranges of at most `chunk`: yields LongTensors. The loop behind every method that asks many questions.
-
-    progress: a function (done, total) -> bool, called after every piece; when it returns False, the loop ends there.
-    """
-    check_chunk(chunk)
-    for start in range(0, total, chunk):
-        stop = min(start + chunk, total)
-        yield torch.arange(start, stop)
-        if progress is not None and progress(stop, total) is False:
-            return
-
-
-def in_chunks(method, images, target, chunk):
-    """Apply method(images, target) to `chunk` pictures at a time and join the results along the batch."""
-    check_chunk(chunk)
-    parts = [method(images[i : i + chunk], select(target, slice(i, i + chunk))) for i in range(0, len(images), chunk)]
-    return torch.cat(parts)

@@ -1,15 +1,17 @@
-"""What does the code keep?  Units and the patches they answer to, codes as points, pictures read back from codes."""
+"""What does the code keep?  Units and the patches they answer to, codes as points, pictures read back from
+codes.
+"""
 
 from .convergent import Matching, match_units, unit_correlations
 from .decoding import Autoencoder, Decoder, autoencoder, decode, decoder
-from .detectors import Detectors, detectors
+from .dissection import Detectors, detectors
 from .embedding import embed, neighbour_agreement, neighbours
 from .equivariance import EquivariantMap, fit_equivariance, logits_through, map_error, train_equivariance
 from .fields import EmpiricalField, empirical_receptive_field
 from .minimal import Minimal, minimal_image, smooth_fill
 from .regression import forward_selection, least_squares, moments
 from .stitching import Stitch, fit_stitch, franken, train_stitch
-from .strongest import Strongest, strongest
+from .top_activations import Strongest, strongest
 
 __all__ = [
     "Autoencoder",

@@ -1,4 +1,6 @@
-"""Linear maps from samples: least squares, ridge, and forward selection, where every output may read only a few inputs."""
+"""Linear maps from samples: least squares, ridge, and forward selection, where every output may read only a
+few inputs.
+"""
 
 from typing import NamedTuple
 
@@ -6,11 +8,15 @@ import torch
 
 from ..errors import VizlibError
 
-TINY = 1e-10  # of the mean variance, added to all of them: with fewer samples than inputs there is still one answer, the shortest
+# of the mean variance, added to all of them: with fewer samples than inputs there is still one answer, the
+# shortest
+TINY = 1e-10
 
 
 class Moments(NamedTuple):
-    """All that a linear regression needs of its samples, in double precision: G = cov(x, x), (P, P); C = cov(x, y), (P, Q); the means."""
+    """All that a linear regression needs of its samples, in double precision: G = cov(x, x), (P, P); C =
+    cov(x, y), (P, Q); the means.
+    """
 
     G: torch.Tensor
     C: torch.Tensor
@@ -23,10 +29,13 @@ class Moments(NamedTuple):
 
 
 def moments(inputs, outputs):
-    """inputs: (n, P). outputs: (n, Q). Raises VizlibError for fewer than two samples, or numbers of samples that differ."""
+    """inputs: (n, P). outputs: (n, Q). Raises VizlibError for fewer than two samples, or numbers of samples
+    that differ.
+    """
     if inputs.dim() != 2 or outputs.dim() != 2 or len(inputs) != len(outputs) or len(inputs) < 2:
         raise VizlibError(
-            f"A regression takes samples (n, P) and (n, Q), n at least 2; these are {tuple(inputs.shape)}, {tuple(outputs.shape)}."
+            f"A regression takes samples (n, P) and (n, Q), n at least 2; these are {tuple(inputs.shape)}, "
+            f"{tuple(outputs.shape)}."
         )
     x, y = inputs.double(), outputs.double()
     x0, y0 = x.mean(0), y.mean(0)
@@ -35,7 +44,8 @@ def moments(inputs, outputs):
 
 
 def least_squares(samples, *, ridge=0.0):
-    """A (Q, P) and b (Q,) that minimise the mean of |A x + b - y|^2, plus ridge * s * |A|^2 with s the mean variance of an input.
+    """A (Q, P) and b (Q,) that minimize the mean of |A x + b - y|^2, plus ridge * s * |A|^2 with s the mean
+    variance of an input.
 
     samples: Moments. Without a ridge and with n <= P many A do; this is the one with the smallest |A|.
     """
@@ -44,7 +54,8 @@ def least_squares(samples, *, ridge=0.0):
 
 
 def forward_selection(samples, *, k):
-    """A (Q, P) with at most k non-zeros in a row, and b (Q,): for every output, k times, the input that explains most of what is left.
+    """A (Q, P) with at most k non-zeros in a row, and b (Q,): for every output, k times, the input that
+    explains most of what is left.
 
     After each choice the weights of all inputs chosen so far are fitted again (orthogonal matching pursuit).
     samples: Moments. Raises VizlibError unless 1 <= k <= P. Pati, Rezaiifar & Krishnaprasad 1993.
@@ -53,7 +64,10 @@ def forward_selection(samples, *, k):
     if not (isinstance(k, int) and 1 <= k <= len(G)):
         raise VizlibError(f"k is a number of inputs, from 1 to all {len(G)} of them; this is {k!r}.")
     length = G.diagonal().clamp(min=TINY * s).sqrt()
-    left, chosen = C, torch.empty(C.shape[1], 0, dtype=torch.long)  # what is not explained yet, seen from each input; (Q, j)
+    left, chosen = (
+        C,
+        torch.empty(C.shape[1], 0, dtype=torch.long),
+    )  # what is not explained yet, seen from each input; (Q, j)
     for j in range(k):
         gain = (left.abs() / length[:, None]).scatter(0, chosen.T, -1.0)
         chosen = torch.cat([chosen, gain.argmax(0)[:, None]], 1)

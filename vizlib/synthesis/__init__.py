@@ -1,23 +1,73 @@
-"""Which picture does it want?  A canvas, an objective, priors, and one loop that makes every optimised picture of the course."""
+"""Which picture does it want?  A canvas, an objective, priors, and one loop that makes every optimized
+picture of the course.
+"""
 
 from . import priors
-from .ascend import Result, ascend
+from .ascent import Result, ascend
 from .canvas import Fourier, Pixels, noise
 from .colours import luminance, match_colours, with_luminance_of
 from .descriptors import dsift, hog
-from .dream import dream, octave_sizes, zoom_film, zoomed
-from .frame import Frame, Model, frame, langevin, moment_error
-from .invert import code_error, feature_error, invert, paper_smoothness, pixel_error
-from .jitter import jitter
-from .objective import Objective, best_match, channel, direction, diversity, energy, gram, objective, same_code, same_style
+from .dreams import dream, octave_sizes, zoom_film, zoomed
+from .frame_models import Frame, Model, frame, langevin, moment_error
+from .inversion import code_error, feature_error, invert, paper_smoothness, pixel_error
+from .objectives import (
+    Objective,
+    best_match,
+    channel,
+    direction,
+    diversity,
+    energy,
+    gram,
+    objective,
+    same_code,
+    same_style,
+)
 from .poster import style_poster
 from .style import style_layers_of, style_transfer, texture
-from .visualize import class_picture, visualize
+from .transformations import jitter
+from .visualization import class_picture, visualize
 
 __all__ = [
-    "ascend", "best_match", "channel", "class_picture", "code_error", "direction", "diversity", "dream", "dsift", "energy",
-    "feature_error", "Fourier", "frame", "Frame", "gram", "hog", "invert", "jitter", "langevin", "luminance", "match_colours",
-    "Model", "moment_error", "noise", "objective", "Objective",
-    "octave_sizes", "paper_smoothness", "pixel_error", "Pixels", "priors", "Result", "same_code", "same_style", "style_layers_of",
-    "style_poster", "style_transfer", "texture", "visualize", "with_luminance_of", "zoom_film", "zoomed",
-]  # fmt: skip
+    "ascend",
+    "best_match",
+    "channel",
+    "class_picture",
+    "code_error",
+    "direction",
+    "diversity",
+    "dream",
+    "dsift",
+    "energy",
+    "feature_error",
+    "Fourier",
+    "frame",
+    "Frame",
+    "gram",
+    "hog",
+    "invert",
+    "jitter",
+    "langevin",
+    "luminance",
+    "match_colours",
+    "Model",
+    "moment_error",
+    "noise",
+    "objective",
+    "Objective",
+    "octave_sizes",
+    "paper_smoothness",
+    "pixel_error",
+    "Pixels",
+    "priors",
+    "Result",
+    "same_code",
+    "same_style",
+    "style_layers_of",
+    "style_poster",
+    "style_transfer",
+    "texture",
+    "visualize",
+    "with_luminance_of",
+    "zoom_film",
+    "zoomed",
+]

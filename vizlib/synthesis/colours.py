@@ -20,10 +20,13 @@ def with_luminance_of(image, other):
 
 
 def match_colours(image, other):
-    """`image` with the mean colour and the covariance of the colours of `other`, clipped to [0, 1]: (1, 3, H, W), sizes may differ.
+    """`image` with the mean colour and the covariance of the colours of `other`, clipped to [0, 1]: (1, 3, H,
+    W), sizes may differ.
 
-    x -> C^(1/2) S^(-1/2) (x - mean of image) + mean of other, with symmetric square roots of the covariances S of `image` and C of `other`.
-    Gatys, Bethge, Hertzmann & Shechtman 2016, "Preserving Color in Neural Artistic Style Transfer", section 4.
+    x -> C^(1/2) S^(-1/2) (x - mean of image) + mean of other, with symmetric square roots of the covariances
+        S of `image` and C of `other`.
+    Gatys, Bethge, Hertzmann & Shechtman 2016, "Preserving Color in Neural Artistic Style Transfer", section
+        4.
     """
     x, y = (one_picture(t, "A picture to match")[0].flatten(1).double() for t in (image, other))
     change = _power(torch.cov(y), 0.5) @ _power(torch.cov(x), -0.5)
@@ -41,5 +44,8 @@ def one_picture(image, what):
     """The picture (1, 3, H, W), or a VizlibError that says what is wrong with it."""
     image = check_images(image)
     if len(image) != 1:
-        raise VizlibError(f"{what} is one picture (1, 3, H, W); this batch holds {len(image)}. Several styles go into a list: [a, b].")
+        raise VizlibError(
+            f"{what} is one picture (1, 3, H, W); this batch holds {len(image)}. Several styles go into a "
+            "list: [a, b]."
+        )
     return image

@@ -1,4 +1,6 @@
-"""HOG and dense SIFT, the hand-made descriptors, written as convolutional networks that can be differentiated and inverted."""
+"""HOG and dense SIFT, the hand-made descriptors, written as convolutional networks that can be differentiated
+and inverted.
+"""
 
 import math
 from collections import OrderedDict
@@ -7,62 +9,105 @@ import torch
 from torch import nn
 
 from ..errors import VizlibError
-from ..networks import Network
-from ..networks.architectures import Grey
+from ..models import Network
+from ..models.architectures import Grey
 
 BINNINGS = ("bilinear", "hard")
 
 
 def hog(size=96, *, cell=8, directions=9, binning="bilinear"):
-    """The HOG descriptor (UoCTTI variant) as a Network for pictures of `size` x `size` pixels; its layer "hog" is the descriptor.
+    """The HOG descriptor (UoCTTI variant) as a Network for pictures of `size` x `size` pixels; its layer
+    "hog" is the descriptor.
 
-        gradients      r_k = cos(t_k) dx + sin(t_k) dy, t_k = pi k / K, k = 0 ... 2K - 1; 0 in the outermost pixels  (2K, H, W)
-        orientations   |gradient| in the bin of the nearest direction, or shared between the two nearest ("bilinear")
-        cells          sums over cells of `cell` pixels, each pixel shared between the four nearest cells            (2K, h, w)
-        blocks         2 x 2 cells, each with its 2K signed and K unsigned (opposite bins added) entries        (12K, h-1, w-1)
+        gradients      r_k = cos(t_k) dx + sin(t_k) dy, t_k = pi k / K, k = 0 ... 2K - 1; 0 in the outermost
+            pixels  (2K, H, W)
+        orientations   |gradient| in the bin of the nearest direction, or shared between the two nearest
+            ("bilinear")
+        cells          sums over cells of `cell` pixels, each pixel shared between the four nearest cells
+            (2K, h, w)
+        blocks         2 x 2 cells, each with its 2K signed and K unsigned (opposite bins added) entries
+            (12K, h-1, w-1)
         norm, clamp    divided by the norm of the unsigned entries; at most 0.2
-        hog            half the sum of a cell's entries in the up to four blocks that hold it                        (3K, h, w)
+        hog            half the sum of a cell's entries in the up to four blocks that hold it
+            (3K, h, w)
 
-    Pictures are made grey first (mean of the colours). size: a multiple of cell, an even number. directions: K. binning: "bilinear" or
+    Pictures are made grey first (mean of the colours). size: a multiple of cell, an even number. directions:
+        K. binning: "bilinear" or
     "hard". Without the four texture entries of the original. Raises VizlibError for sizes that do not fit.
-    Dalal & Triggs 2005; Felzenszwalb et al. 2010 (UoCTTI); as a network: Mahendran & Vedaldi 2015, section 4.1.
+    Dalal & Triggs 2005; Felzenszwalb et al. 2010 (UoCTTI); as a network: Mahendran & Vedaldi 2015, section
+        4.1.
     """
-    if not (isinstance(cell, int) and cell >= 2 and cell % 2 == 0 and isinstance(size, int) and size >= 2 * cell and size % cell == 0):
-        raise VizlibError(f"cell is an even number of pixels, size a multiple of it, two cells or more; these are {cell!r} and {size!r}.")
+    if not (
+        isinstance(cell, int)
+        and cell >= 2
+        and cell % 2 == 0
+        and isinstance(size, int)
+        and size >= 2 * cell
+        and size % cell == 0
+    ):
+        raise VizlibError(
+            f"cell is an even number of pixels, size a multiple of it, two cells or more; these are {cell!r} "
+            f"and {size!r}."
+        )
     k = 2 * _directions(directions)
     layers = OrderedDict(
-        grey=Grey(), gradients=_gradients(directions), border=nn.ZeroPad2d(1), orientations=Orientations(directions, binning),
-        cells=_cells(k, cell, cell // 2), blocks=_blocks(directions), norm=BlockNorm(directions), clamp=Clamp(0.2),
-        hog=_back_to_cells(3 * directions), flatten=nn.Flatten(),
-    )  # fmt: skip
+        grey=Grey(),
+        gradients=_gradients(directions),
+        border=nn.ZeroPad2d(1),
+        orientations=Orientations(directions, binning),
+        cells=_cells(k, cell, cell // 2),
+        blocks=_blocks(directions),
+        norm=BlockNorm(directions),
+        clamp=Clamp(0.2),
+        hog=_back_to_cells(3 * directions),
+        flatten=nn.Flatten(),
+    )
     return _network(layers, f"hog-{binning}", size, "hog")
 
 
 def dsift(size=96, *, cell=4, stride=1, directions=4, binning="bilinear"):
-    """Dense SIFT as a Network for pictures of `size` x `size` pixels; its layer "sift" holds a descriptor (32K) for every `stride` cells.
+    """Dense SIFT as a Network for pictures of `size` x `size` pixels; its layer "sift" holds a descriptor
+    (32K) for every `stride` cells.
 
-    As in `hog`, but blocks are 4 x 4 cells weighted by a Gaussian of 1.5 cells, with the signed entries alone, divided by their own norm;
-    cells lie inside of the picture, and blocks are not taken apart again. Raises VizlibError for sizes that hold no block.
-    Lowe 2004; as a network: Mahendran & Vedaldi 2015, section 4.1 (who take cells of 5 pixels and a stride of 3 cells).
+    As in `hog`, but blocks are 4 x 4 cells weighted by a Gaussian of 1.5 cells, with the signed entries
+        alone, divided by their own norm;
+    cells lie inside of the picture, and blocks are not taken apart again. Raises VizlibError for sizes that
+        hold no block.
+    Lowe 2004; as a network: Mahendran & Vedaldi 2015, section 4.1 (who take cells of 5 pixels and a stride of
+        3 cells).
     """
-    grid = (size - 2 - 2 * cell) // cell + 1 if isinstance(size, int) and isinstance(cell, int) and cell > 1 else 0
+    grid = (
+        (size - 2 - 2 * cell) // cell + 1
+        if isinstance(size, int) and isinstance(cell, int) and cell > 1
+        else 0
+    )
     if grid < 4 or not (isinstance(stride, int) and stride > 0):
         raise VizlibError(
-            f"A block is 4 x 4 cells; this does not fit: size {size!r}, cells of {cell!r} pixels (2 or more), stride {stride!r}."
+            f"A block is 4 x 4 cells; this does not fit: size {size!r}, cells of {cell!r} pixels (2 or "
+            f"more), stride {stride!r}."
         )
     k = 2 * _directions(directions)
     layers = OrderedDict(
-        grey=Grey(), gradients=_gradients(directions), orientations=Orientations(directions, binning), cells=_cells(k, cell, 0),
-        blocks=_windows(k, stride), norm=BlockNorm(None), sift=Clamp(0.2), flatten=nn.Flatten(),
-    )  # fmt: skip
+        grey=Grey(),
+        gradients=_gradients(directions),
+        orientations=Orientations(directions, binning),
+        cells=_cells(k, cell, 0),
+        blocks=_windows(k, stride),
+        norm=BlockNorm(None),
+        sift=Clamp(0.2),
+        flatten=nn.Flatten(),
+    )
     return _network(layers, f"dsift-{binning}", size, "sift")
 
 
 class Orientations(nn.Module):
-    """(N, 2K, H, W) responses r_k -> (N, 2K, H, W): the gradient's length n = sqrt(sum_k r_k^2 / K), in the bin of its direction.
+    """(N, 2K, H, W) responses r_k -> (N, 2K, H, W): the gradient's length n = sqrt(sum_k r_k^2 / K), in the
+    bin of its direction.
 
-    hard: all of it in the bin with the largest response. bilinear: max(0, 1 - a_k K / pi) of it in every bin, a_k the angle between the
-    gradient and direction k (arccos(r_k / n); computed from its sine as well, because arccos has no slope at 0).
+    hard: all of it in the bin with the largest response. bilinear: max(0, 1 - a_k K / pi) of it in every bin,
+        a_k the angle between the
+    gradient and direction k (arccos(r_k / n); computed from its sine as well, because arccos has no slope at
+        0).
     """
 
     def __init__(self, directions, binning):
@@ -88,7 +133,9 @@ class Orientations(nn.Module):
 
 
 class BlockNorm(nn.Module):
-    """Divides each position of (N, 12K, h, w) by the norm of its 4 x K unsigned entries; with directions=None by that of all entries."""
+    """Divides each position of (N, 12K, h, w) by the norm of its 4 x K unsigned entries; with directions=None
+    by that of all entries.
+    """
 
     def __init__(self, directions):
         super().__init__()
@@ -140,11 +187,15 @@ def _gradients(directions):
 def _cells(channels, cell, padding):
     """Every pixel shared between the nearest cells: a pyramid of 2 x 2 cells, moved by one cell."""
     a = 1 - ((torch.arange(2 * cell) + 0.5) / cell - 1).abs()
-    return _convolution((a[:, None] * a).expand(channels, 1, -1, -1), stride=cell, padding=padding, groups=channels)
+    return _convolution(
+        (a[:, None] * a).expand(channels, 1, -1, -1), stride=cell, padding=padding, groups=channels
+    )
 
 
 def _blocks(directions):
-    """2 x 2 cells one behind the other, and in each the sums of opposite bins behind the bins: (2K, h, w) -> (12K, h - 1, w - 1)."""
+    """2 x 2 cells one behind the other, and in each the sums of opposite bins behind the bins: (2K, h, w) ->
+    (12K, h - 1, w - 1).
+    """
     k = directions
     of_cell = torch.cat([torch.eye(2 * k), torch.cat([torch.eye(k), torch.eye(k)], 1)])
     weight = torch.zeros(4, 3 * k, 2 * k, 2, 2)
@@ -162,7 +213,9 @@ def _back_to_cells(entries):
 
 
 def _windows(channels, stride):
-    """4 x 4 cells one behind the other, weighted by their distance to the middle: (2K, h, w) -> (32K, ...)."""
+    """4 x 4 cells one behind the other, weighted by their distance to the middle: (2K, h, w) -> (32K,
+    ...).
+    """
     u = torch.arange(4) - 1.5
     gauss = torch.exp(-(u[:, None] ** 2 + u**2) / (2 * 1.5**2))
     weight = torch.zeros(16, channels, channels, 4, 4)
@@ -173,5 +226,16 @@ def _windows(channels, stride):
 
 def _network(layers, name, size, last):
     names = {n: n for n in layers if n not in ("border", "flatten")} | {"logits": "flatten"}
-    card = {"what": f"a hand-made descriptor, nothing trained; its layer {last!r} is the descriptor, logits the same in a row"}
-    return Network(nn.Sequential(layers), name=name, mean=(0.0,) * 3, std=(1.0,) * 3, input_size=size, names=names, card=card)
+    card = {
+        "what": f"a hand-made descriptor, nothing trained; its layer {last!r} is the descriptor, "
+        "logits the same in a row"
+    }
+    return Network(
+        nn.Sequential(layers),
+        name=name,
+        mean=(0.0,) * 3,
+        std=(1.0,) * 3,
+        input_size=size,
+        names=names,
+        card=card,
+    )

@@ -9,7 +9,8 @@ from ..errors import VizlibError
 def total_variation(images, beta=2.0):
     """sum over pixels of ((x_i,j+1 - x_ij)^2 + (x_i+1,j - x_ij)^2)^(beta / 2), mean over colours: (N,).
 
-    beta = 1 is the usual total variation, which allows edges; 2 punishes them. Mahendran & Vedaldi 2015, section 3.2.
+    beta = 1 is the usual total variation, which allows edges; 2 punishes them. Mahendran & Vedaldi 2015,
+    section 3.2.
     """
     if not beta > 0:
         raise VizlibError(f"beta is positive; this is {beta!r}.")
@@ -20,9 +21,11 @@ def total_variation(images, beta=2.0):
     return powers.sum((2, 3)).mean(1)
 
 
-def alpha_norm(images, alpha=6.0, center=0.5):
-    """sum over pixels and colours of |x - center|^alpha: (N,). Large alpha leaves values alone up to a bound. Mahendran & Vedaldi 2015."""
-    return ((images - center).abs() ** alpha).sum((1, 2, 3))
+def alpha_norm(images, alpha=6.0, centre=0.5):
+    """sum over pixels and colours of |x - centre|^alpha: (N,). Large alpha leaves values alone up to a bound.
+    Mahendran & Vedaldi 2015.
+    """
+    return ((images - centre).abs() ** alpha).sum((1, 2, 3))
 
 
 def outside(images):
@@ -31,7 +34,9 @@ def outside(images):
 
 
 def decay(images, share):
-    """A step towards mid-grey: x <- 0.5 + (1 - share) (x - 0.5). Yosinski et al. 2015, section 4 (L2 decay)."""
+    """A step towards mid-grey: x <- 0.5 + (1 - share) (x - 0.5). Yosinski et al. 2015, section 4 (L2
+    decay).
+    """
     return 0.5 + (1 - share) * (images - 0.5)
 
 
@@ -46,19 +51,25 @@ def every(k, change):
     return lambda images, gradient, step: change(images, gradient, step) if step % k == 0 else images
 
 
-def in_ball(images, radius, center=0.5):
-    """The nearest pictures no further than `radius` (root of the summed squares) from `center`: a norm ball, after Erhan et al. 2009."""
-    away = images - center
-    return center + away * (radius / away.flatten(1).norm(dim=1).clamp(min=radius)).view(-1, 1, 1, 1)
+def in_ball(images, radius, centre=0.5):
+    """The nearest pictures no further than `radius` (root of the summed squares) from `centre`: a norm ball,
+    after Erhan et al. 2009.
+    """
+    away = images - centre
+    return centre + away * (radius / away.flatten(1).norm(dim=1).clamp(min=radius)).view(-1, 1, 1, 1)
 
 
 def clip_small_norm(images, percent):
-    """Pixels whose distance to mid-grey is below the given percentile become mid-grey. Yosinski et al. 2015, section 4."""
+    """Pixels whose distance to mid-grey is below the given percentile become mid-grey. Yosinski et al. 2015,
+    section 4.
+    """
     return _keep_above(images, (images - 0.5).norm(dim=1, keepdim=True), percent)
 
 
 def clip_small_contribution(images, gradient, percent):
-    """Pixels whose |sum over colours of (x - 0.5) g| is below the given percentile become mid-grey. Yosinski et al. 2015, section 4."""
+    """Pixels whose |sum over colours of (x - 0.5) g| is below the given percentile become mid-grey. Yosinski
+    et al. 2015, section 4.
+    """
     return _keep_above(images, ((images - 0.5) * gradient).sum(1, keepdim=True).abs(), percent)
 
 
@@ -68,7 +79,9 @@ def _keep_above(images, strength, percent):
 
 
 def high_share(images, above=0.25):
-    """The share of a picture's energy, its mean aside, in waves of more than `above` cycles per pixel: (N,) in [0, 1]."""
+    """The share of a picture's energy, its mean aside, in waves of more than `above` cycles per pixel: (N,)
+    in [0, 1].
+    """
     power = torch.fft.rfft2(images - images.mean((2, 3), keepdim=True)).abs() ** 2
     power[..., 1 : (images.shape[-1] + 1) // 2] *= 2  # rfft keeps one of each pair of conjugate waves
     fy, fx = torch.fft.fftfreq(images.shape[-2])[:, None], torch.fft.rfftfreq(images.shape[-1])[None]

@@ -1,0 +1,284 @@
+"""Whole trainings, very short ones: they learn, resume, write what vz.load reads, and the command line says
+what is wrong.
+"""
+
+import copy
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict, replace
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+import vizlib as vz
+from vizlib.course.training import (
+    DecoderRecipe,
+    ObjectRecipe,
+    Recipe,
+    SceneRecipe,
+    train_classifier,
+    train_decoders,
+    train_objectnet,
+    train_scenenet,
+)
+from vizlib.course.training.__main__ import main
+from vizlib.course.training.batches import Batches, augment
+from vizlib.course.training.classifier import average
+from vizlib.course.training.decoders import pixel_error
+from vizlib.course.training.lenet import train_lenet
+from vizlib.course.training.stitching import measure_stitching
+from vizlib.images import scene_objects
+from vizlib.models.architectures import PLAIN, PlainNet
+
+SHORT = Recipe(crops=((2, 32), (2, 64)), batch=50, rate=0.1, keep=(0, 2), seed=3)
+
+
+@pytest.fixture(scope="module")
+def trained(packed, tmp_path_factory):
+    out, said = tmp_path_factory.mktemp("runs"), []
+    path = train_classifier("zfnet", packed, out, recipe=SHORT, tell=said.append)
+    return path, said
+
+
+def test_a_classifier_learns_colours_in_four_epochs(trained):
+    net = vz.load(trained[0])
+    assert (
+        net.card["validation top-1"] > 0.1 and net.card["validation top-5"] > 0.4
+    )  # chance: 0.005 and 0.025
+    assert any("validation pictures" in line for line in trained[1])
+
+
+def test_the_card_says_how_it_was_made_and_the_history_is_kept(trained):
+    net = vz.load(trained[0])
+    assert (
+        net.card["recipe"]["seed"] == 3
+        and net.card["command"] == "python -m vizlib.training zfnet --data PATH"
+    )
+    assert net.card["epoch"] == 4 and set(net.card["dead units"]) == {f"relu{i}" for i in range(1, 6)}
+    assert net.labels[3] == "thing n00000003"
+    early = vz.load(trained[0].with_name("zfnet@0.safetensors"))
+    assert early.card["epoch"] == 0 and early.card["validation top-1"] < 0.03
+    assert (
+        trained[0].with_name("zfnet@2.safetensors").is_file()
+        and not trained[0].with_name("zfnet@4.safetensors").exists()
+    )
+
+
+def test_a_stopped_classifier_ends_where_an_unbroken_one_does(trained, packed, tmp_path, monkeypatch):
+    call = Batches.__call__
+
+    def interrupted(self, step):
+        if step == 21:
+            raise KeyboardInterrupt
+        return call(self, step)
+
+    monkeypatch.setattr(Batches, "__call__", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train_classifier("zfnet", packed, tmp_path, recipe=SHORT, tell=lambda line: None)
+    monkeypatch.setattr(Batches, "__call__", call)
+    path = train_classifier("zfnet", packed, tmp_path, recipe=SHORT, tell=lambda line: None)
+    assert path.read_bytes() == trained[0].read_bytes()
+
+
+def test_a_second_part_goes_on_from_the_first_with_other_batches(trained, packed, tmp_path):
+    for name in ("zfnet.checkpoint", "zfnet.safetensors"):
+        (tmp_path / name).write_bytes(trained[0].with_name(name).read_bytes())
+    seeds, call = set(), Batches.pixels
+
+    def note(self, step):
+        seeds.add(self.recipe.seed)
+        return call(self, step)
+
+    second = replace(SHORT, crops=((1, 64),), keep=())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Batches, "pixels", note)
+        path = train_classifier(
+            "zfnet", packed, tmp_path, recipe=SHORT, second=second, tell=lambda line: None
+        )
+    card = json.loads(path.with_suffix(".json").read_text())
+    assert seeds == {SHORT.seed + 100}  # the first part was done, and is not done again
+    assert (
+        card["epoch"] == 5
+        and card["then"]["crops"] == [[1, 64]]
+        and card["recipe"]["crops"] != card["then"]["crops"]
+    )
+    assert path.read_bytes() != trained[0].read_bytes()
+    assert vz.load(trained[0]).card["then"] is None
+
+
+def test_the_average_of_two_networks_has_the_mean_weights_and_statistics_of_its_own():
+    one, other = (PlainNet(PLAIN["zfnet"], 5, norm=True) for _ in range(2))
+    state, mean = other.state_dict(), (one.conv2.weight + other.conv2.weight) / 2
+    images = torch.rand(4, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    average(one, state, lambda step: (images * (step + 1), None), count=2)
+    torch.testing.assert_close(one.conv2.weight, mean)
+    taken = torch.stack(
+        [F.conv2d(images * i, one.conv1.weight, stride=2, padding=3).mean((0, 2, 3)) for i in (1, 2)]
+    )
+    torch.testing.assert_close(one.norm1.running_mean, taken.mean(0))
+    assert not one.training
+
+
+def test_another_architecture_does_not_go_on_from_this_checkpoint(trained, packed):
+    out = trained[0].parent
+    (out / "zfnet-coarse.checkpoint").write_bytes((out / "zfnet.checkpoint").read_bytes())
+    with pytest.raises(vz.VizlibError, match="of another training: 'zfnet .*not 'zfnet-coarse"):
+        train_classifier("zfnet-coarse", packed, out, recipe=SHORT, tell=lambda line: None)
+
+
+def test_a_crop_is_a_part_of_its_picture_and_half_are_flipped():
+    import numpy as np
+
+    ramp = np.zeros((64, 64, 64, 3), np.uint8)
+    ramp[..., 0], ramp[..., 1] = np.arange(64)[:, None] * 4, np.arange(64) * 4
+    crops = augment(ramp, 48, np.random.default_rng(0)).astype(int)
+    assert crops.shape == (64, 48, 48, 3) and (np.diff(crops[..., 0], axis=1) == 4).all()
+    steps = np.diff(crops[..., 1], axis=2)
+    flipped = (steps == -4).all((1, 2))
+    assert ((steps == 4).all((1, 2)) | flipped).all() and 20 < flipped.sum() < 44
+    whole = augment(ramp, 64, np.random.default_rng(0))
+    assert (
+        whole.shape == ramp.shape and len(np.unique(whole[:, 32, 32, 0])) > 5
+    )  # shifted by different amounts
+
+
+def test_decoders_beat_the_mean_picture_and_are_written_one_by_one(trained, packed, tmp_path, monkeypatch):
+    net = vz.load(trained[0])
+    train_decoders(
+        "decoders",
+        packed,
+        tmp_path,
+        load=lambda name: net,
+        recipe=DecoderRecipe(epochs=3, batch=20),
+        tell=lambda line: None,
+    )
+    cards = {path.stem: json.loads(path.read_text()) for path in tmp_path.glob("*.json")}
+    assert set(cards) == {"zfnet-pool1", "zfnet-relu3", "zfnet-pool5", "zfnet-logits"}
+    assert cards["zfnet-pool1"]["pixel error"] < 0.65
+    assert all(card["layer"] == name.removeprefix("zfnet-") for name, card in cards.items())
+    monkeypatch.setattr("vizlib.representation.decoding.FOLDER", tmp_path)
+    images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    for card in cards.values():
+        decoded = vz.decode(net, images, layer=card["layer"])
+        assert decoded.shape == images.shape and decoded.min() >= 0 and decoded.max() <= 1
+        codes = vz.record(net, images, card["layer"])[card["layer"]]
+        assert torch.equal(vz.decoder(net, card["layer"])(codes).clamp(0, 1), decoded)
+        assert vz.decoder(net, card["layer"]).card["pixel error"] == card["pixel error"]
+    with pytest.raises(vz.VizlibError, match="64 x 64 pixels; these have"):
+        vz.decode(net, torch.rand(1, 3, 32, 32), layer="pool5")
+    with pytest.raises(
+        vz.VizlibError,
+        match="no decoder 'zfnet-relu1'.* there are zfnet-logits, zfnet-pool1, zfnet-pool5, zfnet-relu3",
+    ):
+        vz.decode(net, images, layer="relu1")
+    other = copy.copy(net)
+    other.card = {**net.card, "sha256": "0"}
+    with pytest.raises(vz.VizlibError, match="trained for other weights of zfnet"):
+        vz.decode(other, images, layer="pool5")
+
+
+def test_controls_are_an_untrained_network_and_an_autoencoder(trained, packed, tmp_path, monkeypatch):
+    early = vz.load(trained[0].with_name("zfnet@0.safetensors"))
+    recipe = DecoderRecipe(epochs=1, batch=20)
+    train_decoders(
+        "decoder-controls", packed, tmp_path, load=lambda name: early, recipe=recipe, tell=lambda line: None
+    )
+    assert {path.stem for path in tmp_path.glob("*.safetensors")} == {"zfnet@0-pool5", "autoencoder"}
+    monkeypatch.setattr("vizlib.representation.decoding.FOLDER", tmp_path)
+    images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    assert vz.decode(early, images, layer="pool5").shape == vz.autoencoder()(images).shape == images.shape
+
+
+def test_the_pixel_error_of_the_mean_picture_is_seven_tenths():
+    images = torch.randn(200, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    assert pixel_error(images, images) == 0
+    assert pixel_error(images, images.mean(0, keepdim=True).expand_as(images)) == pytest.approx(
+        0.5**0.5, abs=0.01
+    )
+
+
+def test_scenenet_learns_and_is_measured_on_what_it_should_not_know(tmp_path):
+    recipe = SceneRecipe(steps=24, batch=32, rate=0.05, keep=(0,))
+    net = vz.load(train_scenenet(tmp_path, recipe=recipe, tell=lambda line: None, count=200))
+    measured = net.card["top-1"]
+    assert set(measured) == {"fresh collages", "held-out cut-outs", "objects alone", "backgrounds alone"}
+    assert measured["fresh collages"] > 0.2 > measured["backgrounds alone"]
+    assert net.labels == tuple(vz.scenes()["kind"]) and net.input_size == 96
+
+
+def test_objectnet_learns_names_of_objects_from_pictures_of_one_each(tmp_path):
+    recipe = ObjectRecipe(steps=6, batch=16, rate=0.05)
+    lines = []
+    net = vz.load(train_objectnet(tmp_path, recipe=recipe, tell=lines.append, count=100))
+    assert net.labels == tuple(scene_objects()) and net.input_size == 96
+    assert (
+        net.card["recipe"] == asdict(recipe)
+        and 0 <= net.card["top-1"]["fresh pictures"] <= net.card["top-5"]["fresh pictures"]
+    )
+    assert lines[-1].startswith("objectnet: fresh pictures")
+
+
+def test_lenet_reads_98_percent_of_fresh_digits():
+    net = train_lenet()
+    images, labels = vz.digits(2000, 1234)
+    with torch.no_grad():
+        assert (net(images).argmax(1) == labels).float().mean() >= 0.98
+    assert net.labels == tuple("0123456789") and net.predict(images[:1], top=1)[0]["label"] == str(
+        int(labels[0])
+    )
+
+
+def test_without_data_the_command_line_says_what_is_missing(capsys, tmp_path):
+    assert main(["zfnet", "--data", str(tmp_path / "nowhere"), "--out", str(tmp_path)]) == 1
+    assert "There is no folder" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["zfnet"])
+    assert "--data is missing" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["alexnet", "--data", "x"])
+    assert "zfnet-coarse" in capsys.readouterr().err
+
+
+def test_a_kill_is_an_interrupt_that_saves(packed, tmp_path):
+    """The command itself, in a process of its own, stopped by a signal and started again."""
+    command = [
+        sys.executable,
+        "-u",
+        "-m",
+        "vizlib.course.training",
+        "zfnet-b",
+        "--data",
+        str(packed),
+        "--out",
+        str(tmp_path),
+    ]
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    run = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env)
+    for line in run.stdout:
+        if line.startswith("after epoch 1"):
+            run.terminate()
+            break
+    rest, _ = run.communicate(timeout=120)
+    assert run.returncode == 130 and "the same command goes on from there" in rest
+    state = torch.load(tmp_path / "zfnet-b.checkpoint", weights_only=True)
+    assert 3 <= state["step"] < 48 and [p.name for p in tmp_path.iterdir()] == ["zfnet-b.checkpoint"]
+
+
+def test_the_seams_of_two_networks_are_measured(packed, tmp_path):
+    path = measure_stitching(
+        packed, tmp_path, vz.load, pictures=60, validation=60, steps=2, tell=lambda line: None
+    )
+    made = json.loads(path.read_text())
+    assert {(row["front"], row["method"]) for row in made["rows"]} == {
+        *((front, method) for front in ("zfnet", "zfnet@0") for method in ("identity", "ridge", "task")),
+        ("zfnet-b", "identity"),
+        ("zfnet-b", "ridge"),
+    }
+    own = [row["top-1"] for row in made["rows"] if row["front"] == "zfnet-b"]
+    assert all(
+        abs(error - made["whole networks"]["zfnet-b"][0]) < 0.02 for error in own
+    )  # a network stitched to itself is whole
+    assert made["networks' SHA-256"]["zfnet-b"] == vz.load("zfnet-b").card["sha256"]

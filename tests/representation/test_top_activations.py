@@ -1,0 +1,95 @@
+"""The strongest patches of every unit, on a network whose maps are the colours themselves."""
+
+import pytest
+import torch
+
+import vizlib as vz
+
+
+@pytest.fixture
+def spots():
+    """Three black pictures, two sizes; red spots of height 0.9 and 0.5 in the first, 0.7 in the second; a
+    green one of 0.4 in the third.
+    """
+    pictures = [torch.zeros(1, 3, 8, 8), torch.zeros(1, 3, 4, 12), torch.zeros(1, 3, 8, 8)]
+    pictures[0][0, 0, 6, 1], pictures[0][0, 0, 2, 2], pictures[1][0, 0, 3, 11], pictures[2][0, 1, 0, 0] = (
+        0.9,
+        0.5,
+        0.7,
+        0.4,
+    )
+    return pictures
+
+
+def test_each_picture_counts_once_with_its_highest_place(colour_averages, spots):
+    found = vz.strongest(colour_averages, spots, "relu", top=2)
+    assert found.values[0].tolist() == pytest.approx([0.9, 0.7])
+    assert found.picture[0].tolist() == [0, 1]
+    assert found.at[0].tolist() == [[6, 1], [3, 11]]
+    assert (found.picture[1, 0], found.at[1, 0].tolist()) == (2, [0, 0])
+
+
+def test_patches_are_cut_around_the_place_and_filled_up_beyond_the_border(colour_averages, spots):
+    found = vz.strongest(colour_averages, spots, "relu", top=2)
+    assert found.patches(0).shape == (2, 3, 1, 1) and found.patches(0)[:, 0, 0, 0].tolist() == pytest.approx(
+        [0.9, 0.7]
+    )
+    patches = found.patches(0, side=5)
+    assert patches[:, 0, 2, 2].tolist() == pytest.approx([0.9, 0.7])
+    assert torch.equal(
+        patches[0],
+        spots[0][0][:, 4:9, :][:, :, :4]
+        .new_zeros(3, 5, 5)
+        .index_put((torch.tensor(0), torch.tensor(2), torch.tensor(2)), torch.tensor(0.9)),
+    )
+
+
+def test_the_field_of_a_deep_unit_holds_what_excited_it():
+    net = vz.load("scenenet")
+    picture = vz.photo("giant_panda", 96)
+    found = vz.strongest(net, [picture], "relu3", top=1)
+    k = int(found.values[:, 0].argmax())
+    y, x = found.at[k, 0].tolist()
+    assert 2 <= y <= 9 and 2 <= x <= 9  # inside, so that nothing of its field lies beyond the border
+    field = vz.receptive_field(net, "relu3")
+    top, left = (round(s + i * q) for s, i, q in zip(field.start, (y, x), field.stride, strict=True))
+    elsewhere = torch.full_like(picture, 0.5)
+    elsewhere[..., top : top + 35, left : left + 35] = found.patches(k)
+    assert torch.allclose(
+        vz.record(net, elsewhere, "relu3")["relu3"][0, k, y, x], found.values[k, 0], rtol=1e-4
+    )
+
+
+def test_the_same_places_of_other_maps(colour_averages, spots):
+    found = vz.strongest(colour_averages, spots, "relu", top=2)
+    maps = [torch.arange(64.0).view(1, 8, 8), torch.arange(48.0).view(1, 4, 12)]
+    cut = found.patches(0, side=3, of=maps)
+    assert cut.shape == (2, 1, 3, 3)
+    assert cut[0, 0].tolist() == [[40, 41, 42], [48, 49, 50], [56, 57, 58]]  # around row 6, column 1
+    assert cut[1, 0].tolist() == [[34, 35, 0], [46, 47, 0], [0, 0, 0]]  # around row 3, column 11: a corner
+
+
+def test_the_grey_of_the_network_lies_beyond_the_border(lite0):
+    found = vz.strongest(lite0, [vz.photo("goldfish", 64)], "stem", top=1)
+    patch = found.patches(0, side=150)
+    assert patch.shape == (1, 3, 150, 150) and bool((patch == lite0.neutral).all(1).any())
+
+
+def test_progress_and_stop(colour_averages, spots):
+    seen = []
+    found = vz.strongest(
+        colour_averages,
+        spots,
+        "relu",
+        progress=lambda done, total, preview: seen.append((done, total)) or done < 2,
+    )
+    assert seen == [(1, 3), (2, 3)] and found.values.shape == (3, 2)
+
+
+def test_what_cannot_be_used(colour_averages, spots, lite0):
+    with pytest.raises(vz.VizlibError, match="the list is empty"):
+        vz.strongest(colour_averages, [], "relu")
+    with pytest.raises(vz.VizlibError, match="no grid of positions"):
+        vz.strongest(lite0, spots, "logits")
+    with pytest.raises(vz.VizlibError, match="channels 0 to 2; 7 is not"):
+        vz.strongest(colour_averages, spots, "relu").patches(7)

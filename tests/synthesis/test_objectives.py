@@ -1,0 +1,90 @@
+"""Objectives: what they read, how they add, and the limit cases of the ones that compare."""
+
+import pytest
+import torch
+
+import vizlib as vz
+from vizlib import synthesis as sy
+from vizlib.synthesis.objectives import _style_error
+
+
+def read(net, images, goal):
+    return goal.read(vz.record(net, images, list(goal.layers)))
+
+
+def test_every_target_of_the_course_is_an_objective(tiny, pictures):
+    net, x = tiny(), pictures(3)
+    with torch.no_grad():
+        logits, conv2 = net(x), vz.record(net, x, "conv2")["conv2"]
+    for target, expected in [
+        (2, logits[:, 2]),
+        ("class 3", logits[:, 3]),
+        (lambda z: z.softmax(1)[:, 1], logits.softmax(1)[:, 1]),
+        (vz.unit("conv2", 5), conv2[:, 5].mean((1, 2))),
+        (vz.unit("conv2", 5, at=(1, 2)), conv2[:, 5, 1, 2]),
+        (sy.channel("conv2", 4), conv2[:, 4].mean((1, 2))),
+        (sy.energy("conv2"), 0.5 * conv2.pow(2).mean((1, 2, 3))),
+        (sy.direction("conv2", torch.arange(8.0)), (conv2.mean((2, 3)) * torch.arange(8.0)).sum(1)),
+    ]:
+        assert torch.allclose(read(net, x, sy.objective(net, target)), expected, atol=1e-5)
+
+
+def test_objectives_add_subtract_and_scale(tiny, pictures):
+    net, x = tiny(), pictures(2)
+    a, b = sy.channel("conv1", 1), sy.channel("conv2", 3)
+    both = 2 * a - 0.5 * b + a
+    assert both.layers == ("conv1", "conv2")
+    assert torch.allclose(read(net, x, both), 3 * read(net, x, a) - 0.5 * read(net, x, b), atol=1e-6)
+    assert torch.allclose(read(net, x, -a), -read(net, x, a))
+
+
+def test_the_code_and_the_style_of_a_picture_are_its_own(tiny, pictures):
+    net, x = tiny(), pictures(2)
+    assert torch.allclose(read(net, x[:1], sy.same_code(net, x[:1], "conv2")), torch.zeros(1))
+    assert torch.allclose(read(net, x[:1], sy.same_style(net, x[:1], ["conv1", "conv2"])), torch.zeros(1))
+    assert read(net, x[1:], sy.same_code(net, x[:1], "conv2")) < -0.01
+    nothing = sy.same_code(net, x, "conv2").read({"conv2": torch.zeros(2, 8, 8, 8)})
+    assert torch.allclose(nothing, torch.full((2,), -1.0))  # a code of zeros is off by 100 %
+
+
+def test_gram_matrices_do_not_know_places(pictures):
+    a = torch.randn(2, 5, 4, 6, generator=torch.Generator().manual_seed(0))
+    g = sy.gram(a)
+    assert torch.allclose(g, g.transpose(1, 2)) and torch.linalg.eigvalsh(g).min() > -1e-5
+    shuffled = a.flatten(2)[:, :, torch.randperm(24, generator=torch.Generator().manual_seed(1))].view_as(a)
+    assert torch.allclose(sy.gram(shuffled), g, atol=1e-6)
+    assert torch.allclose(sy.gram(3 * a), 9 * g, rtol=1e-5)
+
+
+def test_diversity_of_pictures_that_are_alike_is_lowest():
+    one = torch.rand(1, 4, 3, 3, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(
+        sy.diversity("x").read({"x": one.repeat(3, 1, 1, 1)}), torch.full((3,), -2.0), atol=1e-5
+    )
+    apart = torch.zeros(2, 2, 1, 1)
+    apart[0, 0], apart[1, 1] = 1, 1
+    assert torch.allclose(sy.diversity("x").read({"x": apart}), torch.zeros(2))
+
+
+def test_what_cannot_be_asked(tiny):
+    with pytest.raises(vz.VizlibError, match="Say what the picture should be optimized for"):
+        sy.objective(tiny(), None)
+    with pytest.raises(vz.VizlibError, match="no layer 'conv9'"):
+        sy.objective(tiny(), vz.unit("conv9", 0))
+    with pytest.raises(vz.VizlibError, match="class"):
+        sy.objective(tiny(), "zebra")
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4, 5), (2, 20, 2, 3)], ids=["more positions", "more channels"])
+def test_the_short_way_to_the_style_error_is_the_long_way(shape):
+    """Value and slope, where the Gram matrix is the smaller product and where the other one is."""
+    drawn = torch.Generator().manual_seed(0)
+    a, goal = (
+        torch.rand(shape, generator=drawn, requires_grad=True),
+        sy.gram(torch.rand(1, *shape[1:], generator=drawn)),
+    )
+    long = ((sy.gram(a) - goal) ** 2).sum((1, 2)) / (goal**2).sum((1, 2))
+    short = _style_error(a, goal)
+    slopes = [torch.autograd.grad(error.sum(), a)[0] for error in (short, long)]
+    torch.testing.assert_close(short, long)
+    torch.testing.assert_close(*slopes)

@@ -1,0 +1,48 @@
+"""Pictures that a network likes: a unit's, and one object of a class."""
+
+import pytest
+import torch
+
+import vizlib as vz
+from vizlib.synthesis import Fourier, jitter, priors
+
+
+def test_visualize_raises_a_unit_and_repeats_itself():
+    net, unit = vz.load("zfnet"), vz.unit("conv3", 11)
+    first, again = (vz.visualize(net, unit, steps=24, snapshots=2) for _ in range(2))
+    assert torch.equal(first.image, again.image) and first.images.shape == (2, 3, 64, 64)
+    assert first.history[-1] > first.history[0] + 1 and not first.stopped
+
+
+def test_a_unit_that_is_off_all_the_way_is_named_with_what_to_do():
+    with pytest.raises(vz.VizlibError, match="no slope to climb.*conv3, not relu3"):
+        vz.visualize(vz.load("zfnet"), vz.unit("relu3", 11), steps=3)
+
+
+def test_a_window_leaves_the_corners_grey_and_the_middle_alone():
+    open_, closed = Fourier(33, seed=1, spread=1.0), Fourier(33, seed=1, spread=1.0, window=0.2)
+    a, b = open_.image().detach(), closed.image().detach()
+    assert (
+        torch.allclose(b[..., 16, 16], a[..., 16, 16])
+        and (b[..., 0, 0] - 0.5).abs().max() < 1e-3 < (a[..., 0, 0] - 0.5).abs().max()
+    )
+    assert torch.allclose(open_.energy(), open_.knobs.square().sum((1, 2, 3, 4)))
+
+
+def test_a_class_picture_convinces_the_network_under_fresh_jitter_and_has_few_fine_waves():
+    net = vz.load("lite0")
+    k = net.index("goldfish")
+    made = vz.class_picture(net, "goldfish", steps=48)
+    shaken = jitter(
+        made.image.expand(8, -1, -1, -1), torch.Generator().manual_seed(7), shift=8, scale=0.08, rotate=8
+    )
+    assert float(net(shaken).softmax(1)[:, k].mean()) > 0.95
+    assert float(priors.high_share(made.image)[0]) < 0.02
+    assert (made.image[..., :6, :6] - 0.5).abs().mean() < 0.2 * (
+        made.image[..., 90:130, 90:130] - 0.5
+    ).abs().mean()
+
+
+def test_several_pictures_of_a_class_differ():
+    made = vz.class_picture(vz.load("zfnet"), "goldfish", count=2, steps=8)
+    assert made.image.shape == (2, 3, 64, 64) and (made.image[0] - made.image[1]).abs().max() > 0.05

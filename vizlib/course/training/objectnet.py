@@ -1,0 +1,75 @@
+"""Training objectnet: the counterpart of scenenet that is told objects. The same cut-outs, one to a picture,
+each with its name.
+"""
+
+from dataclasses import asdict, dataclass
+
+import torch
+import torch.nn.functional as F
+
+from ...images.collage import portraits, scene_objects
+from ...models.architectures import PLAIN, PlainNet
+from .batches import MEAN, STD
+from .classifier import sgd
+from .fitting import fit
+from .scenenet import FRESH, SIDE, prepared
+from .weights import accuracy, card_of_run, folded, write_weights
+
+
+@dataclass(frozen=True)
+class ObjectRecipe:
+    """steps batches of `batch` new pictures each; the rest as in the classifier's Recipe."""
+
+    steps: int = 400
+    batch: int = 96
+    rate: float = 0.1
+    decay: float = 5e-4
+    seed: int = 0
+
+
+def train_objectnet(out, *, recipe=None, tell=print, count=2000):
+    """Train objectnet; write weights, card and checkpoint to `out`. count: pictures to measure it on. Returns
+    the path of the weights.
+    """
+    recipe, names = recipe or ObjectRecipe(), scene_objects()
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    with torch.random.fork_rng():
+        torch.manual_seed(recipe.seed)
+        model = PlainNet(PLAIN["objectnet"], len(names), norm=True)
+    model = model.to(device, memory_format=torch.channels_last)
+
+    def batch(step):
+        return prepared(portraits(recipe.batch, (recipe.seed, step), size=SIDE))
+
+    run = fit(
+        model,
+        batch,
+        F.cross_entropy,
+        sgd(model, recipe.rate, recipe.decay),
+        recipe.steps,
+        path=f"{out}/objectnet.checkpoint",
+        fingerprint=f"objectnet {recipe}",
+        tell=tell,
+        every=50,
+    )
+    plain = folded(model, torch.zeros(1, 3, SIDE, SIDE))
+    fresh = (prepared(portraits(100, (FRESH, i), size=SIDE)) for i in range(count // 100))
+    top1, top5 = accuracy(plain, fresh)
+    tell(f"objectnet: fresh pictures {top1:.3f}, among the best five {top5:.3f}")
+    card = {
+        "name": "objectnet",
+        "what": f"five convolutions, {len(names)} objects, one to a picture, told the object's name",
+        "architecture": [asdict(conv) for conv in PLAIN["objectnet"]],
+        "data": "single cut-outs of data/cutouts on data/backgrounds, 96 x 96 pixels",
+        "recipe": asdict(recipe),
+        "command": "python -m vizlib.training objectnet",
+        "input_size": SIDE,
+        "mean": MEAN,
+        "std": STD,
+        "labels": names,
+        "steps": recipe.steps,
+        "top-1": {"fresh pictures": top1},
+        "top-5": {"fresh pictures": top5},
+        **card_of_run(run),
+    }
+    return write_weights(out, "objectnet", plain, card)

@@ -1,0 +1,105 @@
+"""Training scenenet: a name for the scene is all it is told; no object is ever named or outlined."""
+
+from dataclasses import asdict, dataclass
+
+import torch
+import torch.nn.functional as F
+
+from ...images.collage import collages, scenes
+from ...models.architectures import PLAIN, PlainNet
+from .batches import MEAN, STD
+from .classifier import sgd
+from .fitting import fit
+from .weights import accuracy, card_of_run, folded, write_weights
+
+SIDE = 96
+TRIALS = {
+    "fresh collages": {},
+    "held-out cut-outs": {"held_out": True},
+    "objects alone": {"show": "objects"},
+    "backgrounds alone": {"show": "background"},
+}
+FRESH = 1_000_000  # seeds from here on are for measuring, those below for training
+
+
+@dataclass(frozen=True)
+class SceneRecipe:
+    """steps batches of `batch` new collages each; keep: steps after which a copy is kept; the rest as in the
+    classifier's Recipe.
+    """
+
+    steps: int = 1200
+    batch: int = 128
+    rate: float = 0.1
+    decay: float = 5e-4
+    keep: tuple = (0, 100, 300)
+    seed: int = 0
+
+
+def prepared(made):
+    """Collages as scenenet's first convolution takes them: (inputs, labels)."""
+    return (made.images - MEAN[0]).div_(STD[0]).contiguous(memory_format=torch.channels_last), made.labels
+
+
+def test_batches(count, seed=FRESH, **options):
+    """(inputs, labels) pairs of 100 collages that no training has seen."""
+    for i in range(count // 100):
+        yield prepared(collages(100, (seed, i), size=SIDE, **options))
+
+
+def train_scenenet(out, *, recipe=None, tell=print, count=2000):
+    """Train scenenet; write weights, cards and checkpoint to `out`. count: collages to measure it on. Returns
+    the path of the weights.
+    """
+    recipe = recipe or SceneRecipe()
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    kinds = [row["kind"] for row in scenes()]
+    with torch.random.fork_rng():
+        torch.manual_seed(recipe.seed)
+        model = PlainNet(PLAIN["scenenet"], len(kinds), norm=True)
+    model = model.to(device, memory_format=torch.channels_last)
+    card = {
+        "name": "scenenet",
+        "what": "five convolutions, eight scenes of collages, told the scene's name only",
+        "architecture": [asdict(conv) for conv in PLAIN["scenenet"]],
+        "data": "collages of data/cutouts and data/backgrounds, 96 x 96 pixels",
+        "recipe": asdict(recipe),
+        "command": "python -m vizlib.training scenenet",
+        "input_size": SIDE,
+        "mean": MEAN,
+        "std": STD,
+        "labels": kinds,
+    }
+
+    def finish(label, steps, **more):
+        plain = folded(model, torch.zeros(1, 3, SIDE, SIDE))
+        measured = {
+            what: accuracy(plain, test_batches(count, **options), top=(1,))[0]
+            for what, options in TRIALS.items()
+        }
+        tell(f"{label}: " + ", ".join(f"{what} {top1:.3f}" for what, top1 in measured.items()))
+        described = {**card, "name": label, "steps": steps, "top-1": measured, **more}
+        return write_weights(out, label, plain, described, small=not more)
+
+    def after(step):
+        if step in recipe.keep:
+            model.eval()
+            finish(f"scenenet@{step}", step)
+            model.train()
+
+    def batch(step):
+        return prepared(collages(recipe.batch, (recipe.seed, step), size=SIDE))
+
+    run = fit(
+        model,
+        batch,
+        F.cross_entropy,
+        sgd(model, recipe.rate, recipe.decay),
+        recipe.steps,
+        path=f"{out}/scenenet.checkpoint",
+        fingerprint=f"scenenet {recipe}",
+        after=after,
+        tell=tell,
+        every=50,
+    )
+    return finish("scenenet", recipe.steps, **card_of_run(run))

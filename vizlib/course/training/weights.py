@@ -1,0 +1,106 @@
+"""From a trained model to the files of the course: batch-norm folded, half precision, safetensors, and a card
+that says how it was made.
+"""
+
+import copy
+import datetime
+import hashlib
+import json
+import platform
+from pathlib import Path
+
+import torch
+from safetensors.torch import save
+
+from ...files import write_whole
+from ...models.fold import prepare_model
+
+
+def folded(model, example):
+    """A copy of `model` without batch-norm, its weights rounded to half precision (and kept as float32, to
+    compute with).
+
+    example: an input, to see which batch-norm belongs to which convolution.
+    """
+    model = prepare_model(copy.deepcopy(model).cpu(), example)
+    for tensor in (*model.parameters(), *model.buffers()):
+        tensor.data = tensor.data.half().float()
+    return model
+
+
+def write_weights(folder, name, model, card, *, small=False):
+    """Write NAME.safetensors in half precision and NAME.json, which holds the card and the file's SHA-256.
+    Returns the path of the first.
+
+    small: weights in 8 bits instead, each filter as whole numbers from -127 to 127 and one factor. That is
+        enough to look at a training's
+    history, at half the size.
+    """
+    state = {key: value.half().contiguous() for key, value in model.state_dict().items()}
+    folder, data = Path(folder), save(in_bytes(state) if small else state)
+    write_whole(folder / f"{name}.safetensors", lambda part: part.write_bytes(data))
+    card = {**card, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    write_whole(
+        folder / f"{name}.json",
+        lambda part: part.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8"),
+    )
+    return folder / f"{name}.safetensors"
+
+
+def in_bytes(state):
+    """Weights as (key, int8) and (key.factor, float16), one factor per filter; biases stay as they are."""
+    packed = {}
+    for key, value in state.items():
+        if value.dim() < 2:
+            packed[key] = value
+        else:
+            factor = (value.float().flatten(1).abs().amax(1) / 127).clamp(min=1e-7).half()
+            packed[key] = (
+                (value.float() / factor.float().view(-1, *[1] * (value.dim() - 1)))
+                .round()
+                .clamp(-127, 127)
+                .to(torch.int8)
+                .contiguous()
+            )
+            packed[key + ".factor"] = factor
+    return packed
+
+
+@torch.no_grad()
+def accuracy(model, batches, top=(1, 5)):
+    """Shares of pictures whose label is among the `top` answers. batches: (inputs, labels) pairs."""
+    right, count = torch.zeros(len(top)), 0
+    for inputs, labels in batches:
+        order = model(inputs).topk(max(top), 1).indices
+        right += torch.stack([(order[:, :k] == labels[:, None]).any(1).sum() for k in top])
+        count += len(labels)
+    return [round(float(r) / count, 4) for r in right]
+
+
+@torch.no_grad()
+def dead_units(model, batches):
+    """For each ReLU of a plain network, how many of its units are zero everywhere on all pictures: {"relu1":
+    0, ...}.
+    """
+    alive = {}
+    for inputs, _ in batches:
+        x = inputs
+        for name, layer in model.named_children():
+            x = layer(x)
+            if isinstance(layer, torch.nn.ReLU):
+                fires = (x > 0).flatten(2).any(2).any(0)
+                alive[name] = alive.get(name, False) | fires
+    return {name: int((~fires).sum()) for name, fires in alive.items()}
+
+
+def card_of_run(run):
+    """What a card says of the run: when, with what, how long, and how the loss fell."""
+    card = {"date": datetime.date.today().isoformat(), "torch": torch.__version__, "device": _device()}
+    return card if run is None else {**card, "minutes": round(run.seconds / 60, 1), "losses": run.losses}
+
+
+def _device():
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    kind = f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}"
+    return f"CPU ({kind}), {torch.get_num_threads()} threads"
