@@ -61,7 +61,7 @@ def test_it_is_what_the_paper_tells_channel_by_channel(tiny, pictures, layer):
 
 def test_what_is_hidden_has_the_colour_of_the_background(tiny, pictures):
     net, x = tiny(seed=3), pictures(1, 16, seed=4)
-    white = vz.score_cam(net, x, 1, background=1.0, upsample=False)
+    white = vz.score_cam(net, x, 1, fill=1.0, upsample=False)
     torch.testing.assert_close(white, by_the_book(net, x, 1, "relu2", torch.ones(1)), rtol=1e-4, atol=1e-6)
     assert (white - vz.score_cam(net, x, 1, upsample=False)).abs().max() > 1e-6
 
@@ -71,13 +71,13 @@ def test_the_background_can_be_a_colour_of_three_numbers(tiny, pictures):
     colour = torch.tensor([1.0, 0.5, 0.0])
     expected = by_the_book(net, x, 1, "relu2", colour.view(1, 3, 1, 1))
     torch.testing.assert_close(
-        vz.score_cam(net, x, 1, background=colour.view(1, 3, 1, 1), upsample=False),
+        vz.score_cam(net, x, 1, fill=colour.view(1, 3, 1, 1), upsample=False),
         expected,
         rtol=1e-4,
         atol=1e-6,
     )
     torch.testing.assert_close(
-        vz.score_cam(net, x, 1, background=(1.0, 0.5, 0.0), upsample=False), expected, rtol=1e-4, atol=1e-6
+        vz.score_cam(net, x, 1, fill=(1.0, 0.5, 0.0), upsample=False), expected, rtol=1e-4, atol=1e-6
     )
 
 

@@ -236,7 +236,7 @@ def test_lbfgs_stays_in_the_unit_interval_and_gives_up_on_what_cannot_be_done(ne
     model = nn.Sequential(nn.Flatten(), nn.Linear(768, 2))
     with torch.no_grad():
         model[1].weight.zero_()
-        model[1].bias.copy_(torch.tensor([1.0, 0.0]))  # always the first class
+        model[1].bias.copy_(torch.tensor([3.0, 0.0]))  # always the first class
     net, x = network(model), pictures(2)
     assert torch.equal(vz.lbfgs_attack(net, x, 1, searches=2, steps=3), x)
     assert torch.equal(vz.lbfgs_attack(net, x, 0, searches=2, steps=3), x)  # it is that already

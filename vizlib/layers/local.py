@@ -12,6 +12,7 @@ import math
 
 import torch
 
+from ..errors import VizlibError
 from .recording import record, substitute, tap
 
 WORTH_IT = 0.75  # a layer whose units change by more than this share, per side, is computed whole
@@ -44,7 +45,7 @@ class LocalChange:
             exact = local.shape == one.shape and torch.allclose(
                 local, one, rtol=1e-3, atol=1e-3 * float(one.abs().max())
             )
-        except RuntimeError:  # a connection around the cut, which met tensors of two sizes
+        except (RuntimeError, VizlibError):  # a connection around the cut, which met tensors of two sizes
             exact = False
         if not exact:
             self.cuts = []
@@ -85,7 +86,7 @@ class LocalChange:
         """
         side = 8 * max(self.net.layer(start).receptive_field.stride)
         with substitute(self.net, start, values):
-            return output_of(self.net, stop, lambda: self.net(torch.zeros(1, 3, side, side)))
+            return output_of(self.net, stop, lambda: self.net.unchecked(torch.zeros(1, 3, side, side)))
 
 
 class _Pixels:
