@@ -147,13 +147,8 @@ def test_no_map_of_what_speaks_for_a_class_is_negative(tiny, pictures, method):
         assert method(tiny(seed=seed), pictures(2, 16, seed=seed), 0).min() >= 0
 
 
-def test_layer_cam_keeps_only_positions_that_pull_upwards(tiny, pictures):
+def test_layer_cam_is_grad_cam_of_the_positive_channels_where_every_position_weighs_the_same(tiny, pictures):
     net, x = tiny(seed=7), pictures(2, 16, seed=8)
-    A = vz.record(net, x, "relu1")["relu1"]
-    dead = (A == 0).all(1, keepdim=True)
-    maps = vz.layer_cam(net, x, 0, layer="relu1", upsample=False)
-    assert maps.max() > 0
-    assert not dead.any() or maps[dead].max() == 0
     # with a constant weight everywhere it is the same as Grad-CAM of the positive channels: relu2 is followed
     # by the average
     w = net.layer("logits").module.weight[0].clamp(min=0) / 64
@@ -177,12 +172,41 @@ def test_a_raw_module_path_names_a_layer_too(lite0, pictures):
     )
 
 
-def test_guided_grad_cam_is_the_product_of_its_two_parts(tiny, pictures):
-    net, x = tiny(seed=12), pictures(2, 16, seed=13)
-    product = vz.grad_cam(net, x, 1) * vz.guided_backprop(net, x, 1)
-    result = vz.guided_grad_cam(net, x, 1)
-    assert result.shape == (2, 3, 16, 16) and result.abs().max() > 0
-    torch.testing.assert_close(result, product)
+def test_guided_grad_cam_by_hand(colour_averages, two_by_two):
+    # Grad-CAM is 0.5 0 / 0 0.125 (above); guided backpropagation of class 0 passes red's 2 / 4 where red is
+    # on, nothing of green's -3 / 4
+    expected = torch.zeros(1, 3, 2, 2)
+    expected[0, 0] = torch.tensor([[0.5 * 0.5, 0.0], [0.0, 0.125 * 0.5]])
+    assert_same(vz.guided_grad_cam(colour_averages, two_by_two, 0), expected)
+
+
+class Ends(nn.Module):
+    """A convolution and an end: the ways in which the last grid becomes logits."""
+
+    def __init__(self, end):
+        super().__init__()
+        self.conv, self.fc, self.end = nn.Conv2d(3, 5, 3), nn.Linear(5, 5), end
+
+    def forward(self, x):
+        return self.end(self, self.conv(x))
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda net, A: net.fc(A.relu().mean((2, 3))),  # a ReLU without a name, as in DenseNet
+        lambda net, A: A.mean((2, 3)),  # a map for each class, as in SqueezeNet
+        lambda net, A: A.relu().mean((2, 3)),
+    ],
+    ids=["a ReLU between", "a map for each class", "both"],
+)
+def test_the_mean_of_cam_is_the_logit_whatever_the_end_looks_like(network, redrawn, pictures, end):
+    net, x = network(redrawn(Ends(end))), pictures(2)
+    maps = vz.cam(net, x, [1, 3], upsample=False)
+    bias = net.model.fc.bias[[1, 3]] if "fc" in net.layers["path"] else 0
+    torch.testing.assert_close(
+        maps.mean((1, 2, 3)) + bias, net(x).detach()[[0, 1], [1, 3]], rtol=1e-4, atol=1e-5
+    )
 
 
 def test_grad_cam_of_a_channel_of_its_own_layer_is_that_channel_over_the_number_of_positions(tiny, pictures):

@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torchvision import models
 
 import vizlib as vz
-from vizlib.layers import relu_rule, tap
+from vizlib.layers import relu_rule, resume, tap
 
 
 def test_it_gives_what_the_layers_computed_in_the_order_asked_for(tiny, pictures):
@@ -252,3 +253,61 @@ def test_two_threads_may_ask_for_the_layers_at_the_same_time(gated, in_thread):
     assert repr(net.layers) == expected
     go_on()
     assert job.result() == expected and repr(net.layers) == expected
+
+
+class Residual(nn.Module):
+    """Two branches that meet: x -> a -> relu(a + b(a)) -> logits."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1)
+        self.meet, self.fc = nn.ReLU(), nn.Linear(4, 5)
+
+    def forward(self, x):
+        x = self.a(x)
+        return self.fc(self.meet(x + self.b(x)).mean((2, 3)))
+
+
+def test_the_second_half_of_a_network_starts_where_the_branches_have_met(network, redrawn, pictures):
+    net, x = network(redrawn(Residual())), pictures(3)
+    for layer in ("a", "meet", "logits"):
+        torch.testing.assert_close(resume(net, layer, vz.record(net, x, layer)[layer]), net(x).detach())
+    with pytest.raises(vz.VizlibError, match="Layer 'b' of toy lies in a branch"):
+        resume(net, "b", vz.record(net, x, "b")["b"])
+
+
+@pytest.mark.parametrize("side", [64, 96])
+def test_it_starts_at_pictures_of_any_size(network, redrawn, pictures, side):
+    net, x = network(redrawn(models.resnet18(num_classes=10)), side=64), pictures(2, side)
+    for layer in ("maxpool", "layer2", "layer4"):
+        torch.testing.assert_close(
+            resume(net, layer, vz.record(net, x, layer)[layer]), net(x).detach(), rtol=1e-4, atol=1e-5
+        )
+    with pytest.raises(vz.VizlibError, match="lies in a branch"):
+        resume(net, "layer2.0.conv1", vz.record(net, x, "layer2.0.conv1")["layer2.0.conv1"])
+
+
+@pytest.mark.parametrize("wrong", [3, nn.ReLU(), ["conv1", "relu1"]])
+def test_a_layer_is_named_by_a_string(tiny, pictures, wrong):
+    with pytest.raises(vz.VizlibError, match="A layer is named by a string such as 'conv1'"):
+        vz.grad_cam(tiny(), pictures(1), 0, layer=wrong)
+
+
+def test_a_grid_with_its_channels_last_comes_with_them_first(network, redrawn, pictures):
+    class ChannelsLast(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.norm, self.fc = nn.Conv2d(3, 6, 3, padding=1), nn.LayerNorm(6), nn.Linear(6, 5)
+
+        def forward(self, x):
+            return self.fc(self.norm(self.conv(x).permute(0, 2, 3, 1)).mean((1, 2)))
+
+    net, x = network(redrawn(ChannelsLast())), pictures(2)
+    assert net.layer("norm").shape == (6, 16, 16) and net.last_spatial_layer == "norm"
+    A = vz.record(net, x, "norm")["norm"]
+    expected = net.model.norm(vz.record(net, x, "conv")["conv"].permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+    torch.testing.assert_close(A, expected)
+    torch.testing.assert_close(resume(net, "norm", A), net(x).detach())
+    w = net.model.fc.weight[2]  # the mean follows, so that Grad-CAM's weights are those of the linear layer
+    maps = vz.grad_cam(net, x, 2, relu=False, upsample=False)
+    torch.testing.assert_close(maps[:, 0], torch.einsum("k,nkij->nij", w, A) / 256, rtol=1e-4, atol=1e-6)

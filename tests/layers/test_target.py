@@ -132,3 +132,25 @@ def test_each_picture_of_a_batch_is_scored_on_its_own(tiny, pictures):
     for target in (2, None, vz.unit("conv2", 1), lambda logits: logits.logsumexp(1)):
         alone = torch.cat([vz.gradient(net, x[i : i + 1], target) for i in range(4)])
         torch.testing.assert_close(vz.gradient(net, x, target), alone)
+
+
+@pytest.mark.parametrize("channel", [3.0, "3", None, (1, 2)])
+def test_a_unit_is_named_by_whole_numbers(channel):
+    with pytest.raises(vz.VizlibError, match=r'A unit is vz.unit\("conv1", 3\).*in whole numbers'):
+        vz.unit("conv1", channel)
+
+
+@pytest.mark.parametrize("at", [4, 4.0, (1.5, 2), "12"])
+def test_a_place_is_two_whole_numbers(at):
+    with pytest.raises(vz.VizlibError, match="in whole numbers"):
+        vz.unit("conv1", 3, at)
+
+
+def test_numbers_of_numpy_and_torch_will_do(tiny, pictures):
+    assert vz.unit("conv1", np.int64(3), [torch.tensor(1), np.int32(2)]) == vz.unit("conv1", 3, (1, 2))
+
+
+def test_a_score_that_fails_says_so(tiny, pictures):
+    for score in (lambda z: z[:, 99], lambda z: z @ torch.ones(3), lambda z: z.no_such_thing):
+        with pytest.raises(vz.VizlibError, match=r"The function of the logits \(1, 5\) failed"):
+            vz.gradient(tiny(), pictures(1), score)

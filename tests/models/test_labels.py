@@ -113,3 +113,10 @@ def test_a_network_of_ones_own_labels_knows_no_synonyms_of_imagenet():
     assert find_class(labels, "Dog") == 1 and find_class(labels, "1") == 1
     with pytest.raises(vz.VizlibError, match="There is no class 'tabby cat'"):
         find_class(labels, "tabby cat")
+
+
+def test_a_label_that_is_a_number_is_that_label_and_not_an_index():
+    digits = sorted(map(str, range(12)))  # 0, 1, 10, 11, 2, ...
+    assert digits[find_class(digits, "10")] == "10" and digits[find_class(digits, "2")] == "2"
+    assert find_class(list("123456"), "1") == 0 and find_class(list("123456"), 1) == 1
+    assert find_class(("cat", "dog "), "dog ") == find_class(("cat", "dog "), "dog") == 1

@@ -98,6 +98,8 @@ def resume(net: Network, layer: str, values: torch.Tensor) -> torch.Tensor:
 
 
 def _resumed(net: Network, layer: str, values: torch.Tensor, colour: torch.Tensor) -> torch.Tensor:
+    if net.layer(layer).path == "":
+        return values  # nothing is left to compute
     with substitute(net, layer, values.to(net.device)):
         return net.unchecked(colour.expand(1, -1, *net.input_shape))
 
