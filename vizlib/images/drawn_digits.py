@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from PIL import Image, ImageDraw, ImageFont
 
 from ..errors import VizlibError
-from .convert import _to_tensor
+from .convert import rgb_to_tensor
 
 SIDE, GLYPH = 28, 40  # pixels of a picture, and of the drawing it is sampled from
 # All of these come with matplotlib: DejaVu, STIX and Computer Modern.
@@ -103,4 +103,4 @@ def _glyph(font, text):
     picture.paste(
         ink.resize((width, height), Image.Resampling.LANCZOS), ((GLYPH - width) // 2, (GLYPH - height) // 2)
     )
-    return _to_tensor(picture)[0, :1]
+    return rgb_to_tensor(picture)[0, :1]
