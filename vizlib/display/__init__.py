@@ -2,7 +2,8 @@
 
 from .controls import choose_label, choose_layer, choose_photo
 from .drawings import draw_anatomy, mosaic, thumbnails
-from .figures import Picture, centre, figure, overlay, picture, show
+from .figures import Picture, figure, picture
+from .grids import centre, overlay, show
 from .panels import Panel, panel
 
 __all__ = [

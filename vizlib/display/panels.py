@@ -10,7 +10,8 @@ import torch
 
 from ..errors import VizlibError
 from .controls import argument, assign, control
-from .figures import Picture, show
+from .figures import Picture
+from .grids import show
 
 CACHED = 64  # pictures kept, so that going back to a setting is instant
 
