@@ -192,7 +192,7 @@ def layer_menu(net: Network, value: str | None, spatial: bool) -> widgets.Dropdo
 # ------------------------------------------------------------------------------- from what a person wrote
 
 
-def control(name: str, spec: Any, default: Any = None) -> widgets.Widget:
+def control(name: str, spec: Any, default: Any = None) -> Any:
     """A widget for one argument: a widget as it is, (low, high[, step]) a slider, a list a menu, a bool a box
     to tick. default: where it starts; None is no matter.
     """
@@ -251,12 +251,12 @@ def _slider(name: str, numbers: list, default: Any) -> widgets.Widget:
     return kind(min=low, max=high, step=step, value=start, continuous_update=False, **_named(name))
 
 
-def argument(widget: widgets.Widget) -> Any:
+def argument(widget: Any) -> Any:
     """What the panel's function receives for this control."""
     return widget.argument if hasattr(widget, "argument") else widget.value
 
 
-def assign(widget: widgets.Widget, value: Any) -> None:
+def assign(widget: Any, value: Any) -> None:
     """Set a control from Python. Raises VizlibError for what cannot be chosen."""
     if isinstance(widget, (PhotoChoice, LabelChoice)):
         widget.choose(value)
@@ -276,7 +276,7 @@ def assign(widget: widgets.Widget, value: Any) -> None:
         raise VizlibError(f"{value!r} cannot be chosen here. {hint}".strip()) from problem
 
 
-def _in_range(widget: widgets.Widget, value: Any) -> Any:
+def _in_range(widget: Any, value: Any) -> Any:
     """A number, or a pair of them, that a slider has. Raises VizlibError for others: ipywidgets would move
     them to the nearest.
     """

@@ -278,7 +278,8 @@ def _draw_cell(fig: Figure, cell: Item, title: str, box: _Box, limit: float | No
 def _draw_bar(fig: Figure, drawn: Any, box: _Box, low: float, top: float) -> None:
     ticks, bar = [low, (low + top) / 2, top], _axes(fig, box)
     scale = fig.colorbar(drawn, cax=bar, orientation="horizontal", ticks=ticks)
-    scale.solids.set_alpha(1)
+    if scale.solids is not None:
+        scale.solids.set_alpha(1)  # of an overlay the map alone lets the picture through
     bar.set_xticklabels([_number(tick) for tick in ticks], fontsize=10)
     for label, side in zip(bar.get_xticklabels(), ("left", "center", "right"), strict=True):
         label.set_horizontalalignment(side)

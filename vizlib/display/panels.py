@@ -33,7 +33,8 @@ class Panel(widgets.VBox):
 
     def __init__(self, draw: Callable[..., Any], controls: Mapping[str, Any], width: int) -> None:
         wanted = _arguments(draw, controls)
-        self._draw, self._cache, self._run = draw, {}, None
+        self._draw, self._cache = draw, {}
+        self._run: _Run | None = None
         self._reports = "progress" in wanted
         self.controls = {n: control(n, spec, _default(wanted, n)) for n, spec in controls.items()}
         self._image = widgets.HTML(
@@ -44,7 +45,7 @@ class Panel(widgets.VBox):
         self._bar = widgets.IntProgress(min=0, max=1, layout={"width": "220px", "visibility": "hidden"})
         self._button = widgets.Button(description="Stop", disabled=True, layout={"width": "72px"})
         self._status = widgets.HTML()
-        self.status, self.picture = "", None
+        self.status, self.picture = "", None  # what is said and shown now
         self._button.on_click(lambda _: self.stop())
         left = widgets.VBox(
             [*self.controls.values(), widgets.HBox([self._bar, self._button])], layout={"flex": "0 0 312px"}
@@ -100,8 +101,8 @@ class Panel(widgets.VBox):
 
     def _changed(self, _change: Any) -> None:
         run = self._begin()
-        run.thread = threading.Thread(target=self._in_background, args=(run,), daemon=True)
-        run.thread.start()
+        run.thread = thread = threading.Thread(target=self._in_background, args=(run,), daemon=True)
+        thread.start()
 
     def _begin(self) -> _Run:
         """Stop the run in progress and make a new one that starts when the old one has ended."""
@@ -183,7 +184,8 @@ class Panel(widgets.VBox):
 
 class _Run:
     def __init__(self, after: _Run | None = None) -> None:
-        self.stopped, self.thread, self.after = threading.Event(), None, after
+        self.stopped, self.after = threading.Event(), after
+        self.thread: threading.Thread | None = None
 
     def wait_for_the_one_before(self) -> None:
         if self.after is not None and self.after.thread is not None:

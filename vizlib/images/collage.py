@@ -142,7 +142,7 @@ def portraits(count: int, seed: Seed = 0, *, size: int = 96) -> Collages:
 
     >>> from vizlib.images import portraits
     >>> portraits(2).names
-    [['snail'], ['bread']]
+    [['classical_guitar'], ['pigeon']]
     """
     size, rng, objects = _side(size), _generator(seed), scene_objects()
     labels = rng.integers(len(objects), size=whole(count, "count is a number of pictures"))
@@ -173,9 +173,8 @@ def _side(size: Any) -> int:
 
 
 def _generator(seed: Any) -> np.random.Generator:
-    several = isinstance(seed, (list, tuple, np.ndarray)) and np.ndim(seed) > 0
     try:
-        return np.random.default_rng([*map(operator.index, seed)] if several else operator.index(seed))
+        return np.random.default_rng([*map(operator.index, seed)] if np.ndim(seed) else operator.index(seed))
     except (TypeError, ValueError) as problem:
         raise VizlibError(
             f"seed is a whole number, 0 or more, or a tuple of them; this is {seed!r}."
@@ -218,7 +217,7 @@ def _rounded(share: float, size: int) -> int:
 
 
 def _compose(
-    image: np.ndarray, owner: np.ndarray, cutouts: Sequence[str], show: str, rng: np.random.Generator
+    image: np.ndarray, owner: np.ndarray, cutouts: tuple[str, ...], show: str, rng: np.random.Generator
 ) -> list[str]:
     """Paint one scene into image (H, W, 3) and its objects' numbers into owner (H, W); return the objects'
     names.
