@@ -4,7 +4,9 @@ Pictures are float32 tensors (N, 3, H, W), RGB, in [0, 1]; networks normalize fo
 takes (net, images, target) first and returns raw values; scaling for the eye is a separate step.
 """
 
-from . import synthesis
+from typing import TYPE_CHECKING
+
+from . import display, synthesis
 from .attribution import (
     cam,
     completeness_error,
@@ -34,7 +36,6 @@ from .attribution import (
 )
 from .deception import evolve, fgsm, lbfgs_attack, pgd
 from .display import (
-    Panel,
     centre,
     choose_label,
     choose_layer,
@@ -111,4 +112,13 @@ from .synthesis import (
 )
 from .table import Table
 
+if TYPE_CHECKING:
+    from .display import Panel
+
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    if name == "Panel":  # a widget: Jupyter is imported by who asks for it
+        return display.Panel
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
