@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import vizlib as vz
-from vizlib.layers.relevance import Rule, shares
+from vizlib.layers.relevance_rules import Rule, shares
 
 linear = torch.nn.functional.linear
 

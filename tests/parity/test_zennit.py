@@ -12,7 +12,7 @@ from zennit.rules import Epsilon, Gamma, Norm, Pass, ZBox, ZPlus
 from zennit.types import Activation, AvgPool, Convolution, Linear
 
 import vizlib as vz
-from vizlib.layers.relevance import Rule, shares
+from vizlib.layers.relevance_rules import Rule, shares
 
 LAYERS = {
     "convolution": lambda: (nn.Conv2d(4, 6, 3, padding=1, stride=2), (3, 4, 9, 9)),

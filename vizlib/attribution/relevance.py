@@ -9,7 +9,7 @@ import torch
 
 from ..batching import in_batches
 from ..errors import VizlibError
-from ..layers.relevance import Rule, relevance_rules
+from ..layers.relevance_rules import Rule, relevance_rules
 from ..layers.target import prepare, scores, slope, unit
 from ..table import Table
 
