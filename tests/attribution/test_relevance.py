@@ -218,7 +218,7 @@ def test_a_network_with_functions_that_have_no_rule_is_refused(name, left_as_fou
     "arguments, sentence",
     [
         ({"rule": "alpha"}, "rule is one of composite, zero, epsilon, gamma; this is 'alpha'"),
-        ({"gamma": -1}, "gamma and epsilon are 0 or more"),
+        ({"gamma": -1}, "gamma and epsilon are numbers, 0 or more; this is -1"),
     ],
 )
 def test_what_makes_no_sense_is_refused(plain, pictures, arguments, sentence):
