@@ -128,17 +128,15 @@ def _propagate(net, x, target, choose, note=None):
 
 
 def _shares_of_logits(logits, target):
-    """What each logit adds to the score, (N, K): logit times slope, all of the score if that is a weighted
-    sum.
-    """
+    """What each logit adds to the score, (N, K): logit times slope."""
     logits = logits.detach().requires_grad_()
+    if isinstance(target, torch.Tensor):
+        target = target.clone()  # it may have been made in inference mode, and is needed on the way back
     return logits.detach() * slope(score_of_logits(logits, target), logits)
 
 
 def _chooser(net, rule, gamma, epsilon, size):
-    """(kind, number, inputs) -> Rule, as `relevance_rules` wants it. size: height and width of the
-    pictures.
-    """
+    """(kind, number, inputs) -> Rule, for `relevance_rules`. size: height and width of the pictures."""
     if rule not in RULES:
         raise VizlibError(f"rule is one of {', '.join(RULES)}; this is {rule!r}.")
     gamma, epsilon = (real(value, "gamma and epsilon are numbers") for value in (gamma, epsilon))
@@ -160,10 +158,9 @@ class _Seen(Exception):
 
 
 def _bounds(net, size):
-    """The bounds of the z-box rule: the least and the most that the first layer's inputs can be, (1, ...)
-    each.
+    """The bounds of the z-box rule, (1, ...) each: the least and the most that the first layer can get.
 
-    They are what it gets for a black and for a white picture.
+    That is what it gets for a black and for a white picture.
     """
     seen = []
 

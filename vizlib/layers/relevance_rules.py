@@ -147,8 +147,8 @@ class _Pass(torch.autograd.Function):
 _NAMES = """
     flatten unflatten view view_as reshape permute transpose movedim swapaxes contiguous clone copy_ to float
     squeeze unsqueeze expand expand_as chunk split unbind narrow select index_select cat concat concatenate
-    stack pad roll flip gather pixel_shuffle channel_shuffle max_pool2d max_pool2d_with_indices boolean_dispatch
-    fn dropout dropout2d feature_dropout __getitem__ __get__
+    stack pad roll flip gather pixel_shuffle channel_shuffle max_pool2d max_pool2d_with_indices
+    boolean_dispatch fn dropout dropout2d feature_dropout __getitem__ __get__
 """
 _REARRANGE = set(_NAMES.split())
 _AVERAGES = {"avg_pool2d", "adaptive_avg_pool2d", "mean", "sum"}
@@ -165,9 +165,10 @@ _ARITHMETIC = {
     for name in names.split()
 }
 _PARAMETERS = {
-    "conv2d": ("input", "weight", "bias", "stride", "padding", "dilation", "groups"),
-    "linear": ("input", "weight", "bias"),
-    "batch_norm": ("input", "running_mean", "running_var", "weight", "bias", "training", "momentum", "eps"),
+    F.conv2d: "input weight bias stride padding dilation groups",
+    F.linear: "input weight bias",
+    F.batch_norm: "input running_mean running_var weight bias training momentum eps",
+    torch.batch_norm: "input weight bias running_mean running_var training momentum eps",
 }
 
 
@@ -183,7 +184,7 @@ class _Relevance(TorchFunctionMode):
         if isinstance(kwargs.get("out"), torch.Tensor):
             out = kwargs.pop("out")
             return _write(out, self.__torch_function__(func, types, args, kwargs))
-        if name in _PARAMETERS:
+        if func in _PARAMETERS:
             return self._weighted(name, func, args, kwargs)
         if name in _AVERAGES:
             return self._average(name, *_first(func, args, kwargs))
@@ -200,38 +201,26 @@ class _Relevance(TorchFunctionMode):
         return out
 
     def _weighted(self, name, func, args, kwargs):
-        given = dict(zip(_PARAMETERS[name], args, strict=False)) | kwargs
-        a, w, b = given["input"], given["weight"], given.get("bias")
+        given = dict(zip(_PARAMETERS[func].split(), args, strict=False)) | kwargs
+        a, w = given["input"], given.get("weight")
         if _signals([], {**given, "input": None}):
             _refuse(name, " with weights that depend on the picture")
         rule, note = self.choose(name, self.layers, a), self.note(name, w)
         self.layers += 1
-        op, w, b = _op(name, func, given)
-
-        def back(R, a):
-            relevance, kept = shares(a, op, w, b, R, rule)
-            note(R, relevance, kept)
-            return (relevance,)
-
+        back = _back(*_op(name, given), rule, note)
         return _Hand.apply(lambda: func(*args, **kwargs), back, a)
 
     def _average(self, name, a, call):
-        note = self.note(name, None)
-
-        def back(R, a):
-            relevance, kept = shares(a, lambda a, w, b: call(a), None, None, R, Rule())
-            note(R, relevance, kept)
-            return (relevance,)
-
+        back = _back(lambda a, w, b: call(a), None, None, Rule(), self.note(name, None))
         return _Hand.apply(lambda: call(a), back, a)
 
     def _arithmetic(self, name, func, args, kwargs):
-        """What adds up signals, or shifts and scales one. The result goes into the first tensor if it
-        should.
-        """
+        """What adds up two signals, or shifts or scales one; in place if the network does so."""
         kind = _ARITHMETIC[name]
+        if len(args) == 3:  # torch.add(a, alpha, b), as one wrote it once
+            args, kwargs = (args[0], args[2]), {**kwargs, "alpha": args[1]}
         a, call = _first(func, args, kwargs)
-        b = kwargs["other"] if "other" in kwargs else args[1] if len(args) > 1 else None
+        b = kwargs.get("other", args[1] if len(args) > 1 else None)
         in_place = name.startswith("__i") or (name.endswith("_") and not name.startswith("__"))
         run = lambda: call(a.clone() if in_place else a)  # noqa: E731
         if _is_signal(a) and _is_signal(b):
@@ -247,7 +236,7 @@ class _Relevance(TorchFunctionMode):
         return _write(a, out) if in_place else out
 
     def _sum(self, weights, a):
-        """How the sum of two signals, with a weight each, hands relevance back; a small one was spread out."""
+        """How a sum of two signals with these weights hands relevance back; a small one was spread out."""
         rule, note = self.choose("sum", self.layers, a), self.note("sum", None)
 
         def added(pair, w, b):
@@ -262,15 +251,26 @@ class _Relevance(TorchFunctionMode):
         return back
 
 
-def _op(name, func, given):
+def _back(op, w, b, rule, note):
+    """How one layer hands relevance back."""
+
+    def back(R, a):
+        relevance, kept = shares(a, op, w, b, R, rule)
+        note(R, relevance, kept)
+        return (relevance,)
+
+    return back
+
+
+def _op(name, given):
     """The layer as a function of inputs, weights and bias, with its weights and its bias."""
-    w, b = given["weight"], given.get("bias")
+    w, b = given.get("weight"), given.get("bias")
     if name == "conv2d":
         how = {key: given[key] for key in ("stride", "padding", "dilation", "groups") if key in given}
         return lambda a, w, b: F.conv2d(a, w, b, **how), w, b
     if name == "linear":
         return F.linear, w, b
-    if func is not F.batch_norm or given.get("training") or given["running_var"] is None:
+    if given.get("training") or given["running_var"] is None:
         _refuse(name, " by the statistics of the batch")
     scale = (given["running_var"] + given.get("eps", 1e-5)).rsqrt() * (1 if w is None else w)
     b = (0 if b is None else b) - given["running_mean"] * scale
