@@ -66,7 +66,11 @@ def _forward(net, images, layer):
             x, back = _step(module, x)
             if not isinstance(module, _IDLE):
                 steps.append((net.layer(path).name, back))
-    except RuntimeError:  # what comes next in the list of modules does not come next in the network
+    except (
+        RuntimeError
+    ) as problem:  # what comes next in the list of modules does not come next in the network
+        if isinstance(problem, torch.OutOfMemoryError):
+            raise
         raise _no_chain(net, layer) from None
     expected = record(net, images, layer)[layer]
     if x.shape != expected.shape or (x - expected).abs().max() > 1e-3 * expected.abs().max():
