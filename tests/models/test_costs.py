@@ -61,7 +61,7 @@ def test_the_columns_add_up_to_the_network(name):
     assert table["name"] == net.layers["name"] and table["shape"] == net.layers["shape"]
     assert sum(table["parameters"]) == sum(p.numel() for p in net.parameters())
     assert sum(table["multiply-adds"]) == _macs(net)
-    assert table[-1]["name"] == "logits" and any(table["multiply-adds"][-2:])
+    assert table[-1]["name"] == "logits"
 
 
 def test_depthwise_convolutions_are_called_so(lite0):
