@@ -84,8 +84,8 @@ def integrated_gradients(
         leaning.index_add_(0, i, _each(share[k] * rise_here) * g)
         done += len(batch)
     if done < steps * n:  # stopped
-        so_far = weights.sum(0)
-        return way * mean * _each(torch.where(so_far > 0, 1 / so_far, 0))
+        so_far = _each(weights.sum(0))
+        return way * torch.where(so_far > 0, mean / so_far, 0)
     if complete:
         c = _tilt(weights, rises, rise(net, images, target, start, batch_size))
         mean += _each(c) * (leaning - _each((weights * rises).sum(0)) * mean)
@@ -93,8 +93,9 @@ def integrated_gradients(
 
 
 def _spaced(steps, power):
-    """Where on the way the steps are, and what each weighs, da / dt: (steps,) each. The weights add up to
-    1, so that a constant gradient is integrated exactly.
+    """Where on the way the steps are, and what each weighs, da / dt: (steps,) each.
+
+    The weights add up to 1, so that a constant gradient is integrated exactly.
     """
     if math.isinf(power):
         raise VizlibError("power is a number, 1 or more; this is infinite.")
@@ -108,8 +109,7 @@ def _each(values):
 
 
 def _tilt(w: torch.Tensor, p: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
-    """The c for which slopes p, (steps, N), have the mean `wanted`, (N,), under weights w (1 + c (p - mean
-    p)).
+    """The c, (N,), for which slopes p, (steps, N), have the mean `wanted` under weights w (1 + c (p - mean p)).
 
     Of all weights that do so these are the nearest to w (least sum of squares over w): a control variate.
     Of the map only its sum is known beforehand, and what is known is used. c stays so small that no weight

@@ -94,7 +94,7 @@ def relevance_table(
 
         >>> net, photo = vz.load("zfnet"), vz.photo("goldfish", 64)
         >>> vz.relevance_table(net, photo, "goldfish")["layer"]
-        ['fc', 'mean', 'conv5', 'conv4', 'conv3', 'conv2', 'conv1']
+        ['fc', 'adaptive_avg_pool2d', 'conv5', 'conv4', 'conv3', 'conv2', 'conv1']
     """
     image, target = prepare(net, image, target)
     choose = _chooser(net, rule, gamma, epsilon, image.shape[-2:])
