@@ -109,7 +109,7 @@ def _each(values):
 
 
 def _tilt(w: torch.Tensor, p: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
-    """The c, (N,), for which slopes p, (steps, N), have the mean `wanted` under weights w (1 + c (p - mean p)).
+    """The c, (N,), with which slopes p, (steps, N), have the mean `wanted`: weights w (1 + c (p - mean p)).
 
     Of all weights that do so these are the nearest to w (least sum of squares over w): a control variate.
     Of the map only its sum is known beforehand, and what is known is used. c stays so small that no weight
