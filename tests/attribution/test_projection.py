@@ -65,7 +65,7 @@ CONVOLUTIONS = {
     "same, with holes": nn.Conv2d(8, 6, (2, 3), padding="same", dilation=3),
     "valid": nn.Conv2d(8, 6, 3, padding="valid", stride=2),
     "in groups": nn.Conv2d(8, 6, 3, padding=1, groups=2),
-    "with holes, in steps": nn.Conv2d(8, 6, 3, stride=(3, 2), padding=(0, 2), dilation=(1, 2)),
+    "with holes, in steps": nn.Conv2d(8, 6, 3, stride=2, padding=(0, 2), dilation=(1, 2)),
 }
 
 

@@ -32,7 +32,7 @@ def test_a_small_network_by_hand(tiny):
 
 def _macs(net):
     """Multiply-adds of one picture as torch counts them: attention as the two products that it is made of."""
-    image = torch.full((1, 3, net.input_size, net.input_size), 0.5).requires_grad_()
+    image = torch.full((1, 3, *net.input_shape), 0.5).requires_grad_()
     with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
         net(image)
     return counter.get_total_flops() / 2  # torch counts a multiplication and an addition

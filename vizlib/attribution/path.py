@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -11,16 +12,14 @@ import torch.nn.functional as F
 from ..batching import Progress, batches, in_batches, real, select, whole
 from ..errors import VizlibError
 from ..images.check import check_colour
-from ..layers.target import scores, settle
+from ..layers.target import Target, scores, settle
 from .gradients import slopes
 
 if TYPE_CHECKING:
     from ..models.network import Network
-
-    Target = Any
-    Baseline = Any  # a name in BASELINES, a number, three numbers, or pictures
-
 BASELINES = ("neutral", "black", "white", "blur", "noise")
+# One of these names, a number, three numbers, or pictures.
+Baseline: TypeAlias = str | float | Sequence[float] | torch.Tensor
 
 
 def integrated_gradients(

@@ -66,9 +66,7 @@ def _forward(net, images, layer):
             x, back = _step(module, x)
             if not isinstance(module, _IDLE):
                 steps.append((net.layer(path).name, back))
-    except (
-        RuntimeError
-    ) as problem:  # what comes next in the list of modules does not come next in the network
+    except RuntimeError as problem:  # the next module in the list is not the next to run
         if isinstance(problem, torch.OutOfMemoryError):
             raise
         raise _no_chain(net, layer) from None

@@ -6,20 +6,18 @@ from __future__ import annotations
 
 import contextlib
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
 from ..batching import in_batches, real
 from ..errors import VizlibError
 from ..layers.relevance_rules import Rule, relevance_rules
-from ..layers.target import prepare, score_of_logits, scores, slope, unit
+from ..layers.target import Target, leaf, prepare, score_of_logits, scores, slope, unit, with_slopes
 from ..table import Table
 
 if TYPE_CHECKING:
     from ..models.network import Network
-
-    Target = Any
 
 RULES = ("composite", "zero", "epsilon", "gamma")
 
@@ -118,8 +116,8 @@ def relevance_table(
 
 
 def _propagate(net, x, target, choose, note=None):
-    with torch.inference_mode(False), torch.enable_grad():
-        x = x.detach().clone().requires_grad_()
+    with with_slopes():
+        x = leaf(x)
         with relevance_rules(choose, *([note] if note else [])):
             out = scores(net, x, target) if isinstance(target, unit) else net(x)
         R = out.detach() if isinstance(target, unit) else _shares_of_logits(out, target)
@@ -129,7 +127,7 @@ def _propagate(net, x, target, choose, note=None):
 
 def _shares_of_logits(logits, target):
     """What each logit adds to the score, (N, K): logit times slope."""
-    logits = logits.detach().requires_grad_()
+    logits = leaf(logits)
     if isinstance(target, torch.Tensor):
         target = target.clone()  # it may have been made in inference mode, and is needed on the way back
     return logits.detach() * slope(score_of_logits(logits, target), logits)
@@ -170,7 +168,7 @@ def _bounds(net, size):
         seen.extend(half[:1] for half in inputs.detach().chunk(2))
         raise _Seen
 
-    with torch.inference_mode(False), torch.enable_grad(), contextlib.suppress(_Seen), relevance_rules(look):
+    with with_slopes(), contextlib.suppress(_Seen), relevance_rules(look):
         black_and_white = torch.zeros(2, 3, *size, device=net.device)
         black_and_white[1] = 1
         net(black_and_white.requires_grad_())

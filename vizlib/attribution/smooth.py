@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
 from ..batching import Progress, batches, real, select, whole
-from ..layers.target import settle
+from ..layers.target import Target, settle
 from .gradients import slopes
 
 if TYPE_CHECKING:
     from ..models.network import Network
-
-    Target = Any
 
 
 def smoothgrad(

@@ -14,6 +14,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..layers.receptive import tensors_in
+from ..layers.target import with_slopes
 from ..table import Table
 
 if TYPE_CHECKING:
@@ -96,8 +97,8 @@ def _pages(net):
     ledger = _Ledger(net.model.parameters())
     # With slopes: without them PyTorch computes whole blocks of attention in one step that cannot be looked
     # into.
-    with torch.inference_mode(False), torch.enable_grad():
-        image = torch.full((1, 3, *_sides(net.input_size)), 0.5, device=net.device)
+    with with_slopes():
+        image = torch.full((1, 3, *net.input_shape), 0.5, device=net.device)
         with _filing(net, ledger, {id(net.layer(name).module): name for name in ends}), ledger:
             net(image.requires_grad_())
     ledger.file(last)
@@ -123,10 +124,6 @@ def _filing(net, ledger, ends) -> Iterator[None]:
     finally:
         for handle in handles:
             handle.remove()
-
-
-def _sides(size):
-    return (size, size) if isinstance(size, int) else size
 
 
 def _multiply_adds(name, args, out):
