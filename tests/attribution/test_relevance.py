@@ -378,6 +378,18 @@ def test_the_box_of_a_first_layer_that_is_flat(network, redrawn, pictures):
     assert ours.abs().max() > 0
 
 
+def test_the_box_is_empty_where_a_picture_has_been_padded(network, redrawn, pictures):
+    """Padded by a layer of its own, as in networks that come from TensorFlow, or by the convolution."""
+    conv = redrawn(nn.Conv2d(3, 6, 3, padding=1)).requires_grad_(False)
+    bare = nn.Conv2d(3, 6, 3).requires_grad_(False)
+    bare.weight.copy_(conv.weight)
+    bare.bias.copy_(conv.bias)
+    end = [nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    models = nn.Sequential(nn.ZeroPad2d(1), bare, *end), nn.Sequential(conv, *end)
+    ours, expected = (vz.lrp(network(m, mean=(0.4, 0.5, 0.6)), pictures(2), 1) for m in models)
+    torch.testing.assert_close(ours, expected, rtol=1e-3, atol=1e-6)
+
+
 def test_a_sum_before_the_first_layer_gets_no_box(network, redrawn, pictures):
     class Doubled(nn.Module):
         def __init__(self, double):

@@ -70,8 +70,8 @@ def _forward(net, images, layer):
         if isinstance(problem, torch.OutOfMemoryError):
             raise
         raise _no_chain(net, layer) from None
-    expected = record(net, images, layer)[layer]
-    if x.shape != expected.shape or (x - expected).abs().max() > 1e-3 * expected.abs().max():
+    seen, expected = x[:1], record(net, images[:1], layer)[layer]
+    if seen.shape != expected.shape or (seen - expected).abs().max() > 1e-3 * expected.abs().max():
         raise _no_chain(net, layer)
     return x, steps
 
