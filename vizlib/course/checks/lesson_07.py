@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from ...layers.relevance import Rule, shares
+from ...layers.relevance_rules import Rule, shares
 from .verdict import NotYet, drawn, exercise, same
 
 
