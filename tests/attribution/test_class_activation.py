@@ -51,12 +51,12 @@ def weighs_positions():
             conv=nn.Conv2d(3, 2, 1, bias=False),
             relu=nn.ReLU(),
             flatten=nn.Flatten(),
-            fc=nn.Linear(8, 1, bias=False),
+            fc=nn.Linear(8, 2, bias=False),
         )
     )
     with torch.no_grad():
         model.conv.weight.copy_(torch.eye(2, 3)[:, :, None, None])
-        model.fc.weight.copy_(torch.tensor([[4, -2, 0, 8, -4, 1, 2, 0]]))
+        model.fc.weight.copy_(torch.tensor([[4, -2, 0, 8, -4, 1, 2, 0], [0] * 8]))  # class 1 says nothing
     return vz.Network(model, name="weighs_positions", mean=(0.0,) * 3, std=(1.0,) * 3, input_size=2)
 
 
@@ -207,7 +207,8 @@ def test_cam_refuses_a_network_that_ends_in_several_linear_layers(network, redra
         )
     )
     with pytest.raises(
-        vz.VizlibError, match="does not end in global average pooling and one linear layer.*vz.grad_cam"
+        vz.VizlibError,
+        match="does not end in global average pooling of 'relu' and one linear layer.*vz.grad_cam",
     ):
         vz.cam(network(redrawn(model), name="vgg_like"), pictures(1), 0)
 
@@ -250,7 +251,7 @@ def test_a_layer_without_positions_is_refused_with_one_that_has_some(tiny, pictu
     for method in (vz.grad_cam, vz.layer_cam, vz.score_cam, vz.guided_grad_cam):
         with pytest.raises(
             vz.VizlibError,
-            match="Layer 'fc|logits' of toy has no positions to make a map of. One that has: 'relu2'",
+            match="Layer 'logits' of toy has no positions to make a map of. Those that have: .*relu2",
         ):
             method(tiny(), pictures(1), 0, layer="logits")
 

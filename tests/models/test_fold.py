@@ -157,9 +157,6 @@ BODIES = {
         one_convolution_used_with_the_norm_and_without
     ),
     "a norm without weights": lambda: Branches(a_plain_pair, bn=nn.BatchNorm2d(4, affine=False)),
-    "a norm without statistics": lambda: Branches(
-        a_plain_pair, bn=nn.BatchNorm2d(4, track_running_stats=False)
-    ),
     "a convolution without bias": lambda: Branches(
         a_plain_pair, conv=nn.Conv2d(4, 4, 3, padding=1, bias=False)
     ),
@@ -203,11 +200,28 @@ def test_a_plain_pair_is_folded_and_one_that_is_read_by_others_is_not(network, r
     for body in (
         "a module reads the convolution too",
         "one convolution before two norms",
-        "a norm without statistics",
     ):
         assert len(batchnorms(network(redrawn(small(BODIES[body]()))))) == len(
             batchnorms(small(BODIES[body]()))
         ), body
+
+
+def test_a_norm_without_statistics_or_weights_is_none_to_fold(network, redrawn, pictures):
+    model = redrawn(
+        small(nn.Sequential(nn.Conv2d(4, 4, 3), nn.BatchNorm2d(4, affine=False, track_running_stats=False)))
+    )
+    with pytest.raises(vz.VizlibError, match="depend on the pictures beside it"):  # and not an IndexError
+        network(model)
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm.*")
+def test_weights_that_are_made_anew_at_each_pass_are_not_folded(network, redrawn, pictures):
+    model = redrawn(
+        small(nn.Sequential(torch.nn.utils.spectral_norm(nn.Conv2d(4, 4, 3)), nn.BatchNorm2d(4)))
+    ).eval()
+    net = network(model)
+    assert len(batchnorms(net)) == 1
+    assert_the_same_logits(net, model, pictures(2))
 
 
 def test_the_activation_that_a_batchnorm_of_timm_carries_stays(network, redrawn, pictures):

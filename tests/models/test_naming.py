@@ -5,8 +5,9 @@ from collections import OrderedDict
 import pytest
 import torch
 from torch import nn
-from torchvision import models
+from torchvision import models, transforms
 
+import vizlib as vz
 from vizlib.models.naming import readable_names
 
 
@@ -22,7 +23,8 @@ def named(model, side=64, vgg=False):
         model.eval()(torch.zeros(1, 3, side, side))
     for handle in handles:
         handle.remove()
-    return readable_names(model, ran, vgg)
+    head = next((p for p in reversed(ran) if isinstance(model.get_submodule(p), nn.Linear)), None)
+    return readable_names(model, ran, head=head, vgg=vgg)
 
 
 def light(features):
@@ -58,7 +60,6 @@ def test_alexnet_has_five_convolutions_three_pools_and_fc6_to_fc7_before_its_log
         "relu6",
         "fc7",
         "relu7",
-        "logits",
     ]
 
 
@@ -68,7 +69,7 @@ def test_vgg_counts_within_its_blocks():
     blocks = ((1, 2), (2, 2), (3, 3), (4, 3), (5, 3))
     assert convolutions == [f"conv{b}_{i + 1}" for b, n in blocks for i in range(n)]
     assert [name for name in names if name.startswith("pool")] == [f"pool{b}" for b in range(1, 6)]
-    assert "relu3_3" in names and names[-1] == "logits"
+    assert "relu3_3" in names
 
 
 def test_resnet_keeps_its_own_words():
@@ -83,9 +84,7 @@ def test_resnet_keeps_its_own_words():
         "layer3",
         "layer4",
         "avgpool",
-        "logits",
     ]
-    assert names["logits"] == "fc"
 
 
 def test_googlenet_keeps_its_own_words():
@@ -93,12 +92,12 @@ def test_googlenet_keeps_its_own_words():
     assert [name for name in names if name.startswith("inception")] == [
         f"inception{b}" for b in ("3a", "3b", "4a", "4b", "4c", "4d", "4e", "5a", "5b")
     ]
-    assert names[-1] == "logits"
 
 
-def test_a_fully_convolutional_network_ends_in_logits_too():
-    names = named(models.squeezenet1_1(num_classes=10))
-    assert list(names)[-1] == "logits" and "fire1" in names and names["conv1"] == "features.0"
+def test_a_fully_convolutional_network_ends_in_logits_too(network):
+    net = network(models.squeezenet1_1(num_classes=10), side=64)
+    assert net.layers["name"][-3:] == ["relu2", "avgpool", "logits"] and net.layer("logits").shape == (10,)
+    assert net.layer("fire1").path == "features.3" and net.layer("conv1").path == "features.0"
 
 
 def test_the_blocks_of_mobilenet_are_numbered(network):
@@ -125,7 +124,7 @@ def test_lite0_has_seven_stages(lite0):
 def test_every_name_leads_to_one_module_in_the_order_of_the_forward_pass(name):
     model = models.get_model(name, num_classes=10)
     names = named(model)
-    assert len(set(names.values())) == len(names) and "logits" in names
+    assert len(set(names.values())) == len(names)
     assert all(isinstance(model.get_submodule(path), nn.Module) for path in names.values())
     assert list(names)[0].startswith(("conv", "stage", "stem", "layer"))
 
@@ -140,7 +139,7 @@ def test_modules_that_do_nothing_visible_are_left_out():
             fc=nn.Linear(4 * 62 * 62, 3),
         )
     )
-    assert list(named(model)) == ["conv", "logits"]
+    assert list(named(model)) == ["conv"]
 
 
 def test_a_plain_row_of_numbered_modules_is_counted_by_kind():
@@ -165,7 +164,6 @@ def test_a_plain_row_of_numbered_modules_is_counted_by_kind():
         "avgpool",
         "fc3",
         "relu3",
-        "logits",
     ]
 
 
@@ -180,4 +178,110 @@ def test_two_layers_of_one_name_keep_apart():
         )
     )
     names = named(model)
-    assert len(names) == len(set(names.values())) == 4
+    assert len(names) == len(set(names.values())) == 3
+
+
+def names_of(network, model, side=64):
+    return network(model, side=side).layers["name"]
+
+
+RESNET = ["conv1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4", "avgpool", "logits"]
+
+
+def test_a_network_in_a_wrapper_has_the_layers_it_has_alone(network):
+    class Wrapper(nn.Module):
+        def __init__(self, **parts):
+            super().__init__()
+            for name, part in parts.items():
+                setattr(self, name, part)
+
+        def forward(self, x):
+            for part in self.children():
+                x = part(x)
+            return x
+
+    def resnet(**changes):
+        model = models.resnet18(num_classes=10)
+        for name, value in changes.items():
+            setattr(model, name, value)
+        return model
+
+    assert names_of(network, Wrapper(model=resnet())) == RESNET
+    assert names_of(network, Wrapper(inner=Wrapper(model=resnet()))) == RESNET
+    assert names_of(network, Wrapper(backbone=resnet(fc=nn.Identity()), head=nn.Linear(512, 4))) == RESNET
+    normalize = transforms.Normalize((0.5,) * 3, (0.5,) * 3)
+    net = network(nn.Sequential(normalize, resnet()), side=64)
+    assert net.layers["name"] == ["normalize1", *RESNET] and net.last_spatial_layer == "layer4"
+
+
+def test_lists_of_modules_are_looked_into(network):
+    class InLists(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.stem = nn.Conv2d(3, 8, 3, padding=1)
+            self.blocks = nn.ModuleList(nn.Conv2d(8, 8, 3, 2, 1) for _ in range(3))
+            self.more = nn.ModuleDict({"deep": nn.Conv2d(8, 8, 3, padding=1)})
+            self.fc = nn.Linear(8, 4)
+
+        def forward(self, x):
+            x = self.stem(x).relu()
+            for block in self.blocks:
+                x = block(x).relu()
+            return self.fc(self.more["deep"](x).mean((2, 3)))
+
+    net = network(InLists())
+    assert net.layers["name"] == ["stem", "conv1", "conv2", "conv3", "deep", "logits"]
+    assert net.last_spatial_layer == "deep"
+
+
+def test_networks_without_modules_of_their_own_and_ensembles_have_logits(network, redrawn, pictures):
+    class Plain(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.w = nn.Parameter(torch.linspace(-1, 1, 12).view(4, 3))
+
+        def forward(self, x):
+            return x.mean((2, 3)) @ self.w.T
+
+    class Ensemble(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.members = nn.ModuleList(Plain() for _ in range(2))
+
+        def forward(self, x):
+            return sum(member(x) for member in self.members)
+
+    for model, layers in ((Plain(), ["logits"]), (Ensemble(), ["plain1", "plain2", "logits"])):
+        net, x = network(model), pictures(1)
+        assert net.layers["name"] == layers
+        assert vz.gradient(net, x, 2).shape == x.shape
+        with pytest.raises(vz.VizlibError, match="toy has no layer with a grid of positions"):
+            vz.grad_cam(net, x, 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "side", "last", "shape"),
+    [
+        ("torchvision/swin_t", 64, "permute", (768, 2, 2)),
+        ("timm/swin_tiny_patch4_window7_224", None, "norm", (768, 7, 7)),
+        ("torchvision/maxvit_t", None, "block4", (512, 7, 7)),
+    ],
+)
+def test_channels_that_come_last_are_known_as_such(name, side, last, shape):
+    net = vz.load(name, pretrained=False)
+    assert net.last_spatial_layer == last and (side or net.layer(last).shape == shape)
+    x = torch.rand(1, 3, *net.input_shape, generator=torch.Generator().manual_seed(0))
+    A = vz.record(net, x, net.last_spatial_layer)[net.last_spatial_layer]
+    assert A.shape[1:] == net.layer(net.last_spatial_layer).shape
+    assert vz.grad_cam(net, x, 3, upsample=False).shape[2:] == A.shape[2:]
+    assert vz.gradient(net, x, vz.unit(net.last_spatial_layer, 300)).shape == x.shape
+
+
+@pytest.mark.parametrize("name", ["torchvision/vit_b_16", "timm/levit_128"])
+def test_where_tokens_follow_the_last_grid_there_is_no_last_grid(name):
+    net = vz.load(name, pretrained=False)
+    with pytest.raises(vz.VizlibError, match="goes on with tokens"):
+        net.last_spatial_layer  # noqa: B018
+    tokens = next(name for name, info in net.named_layers().items() if len(info.shape) == 2)
+    with pytest.raises(vz.VizlibError, match="puts out tokens"):
+        vz.gradient(net, torch.rand(1, 3, *net.input_shape), vz.unit(tokens, 3))

@@ -3,12 +3,16 @@ it.
 """
 
 import copy
+import types
 from collections import OrderedDict
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.nn.utils import prune
+from torch.testing import assert_close
 
 import vizlib as vz
 
@@ -76,19 +80,278 @@ def test_dropout_is_off_so_that_the_same_picture_gives_the_same_logits(network, 
     torch.testing.assert_close(net(x), net(x))
 
 
-def test_a_model_that_returns_no_logits_is_no_classifier(network):
-    for model in (nn.Conv2d(3, 4, 3), nn.LSTM(16, 4)):
-        with pytest.raises((vz.VizlibError, ValueError, RuntimeError)):
-            network(model)
-    with pytest.raises(vz.VizlibError, match="'toy' does not return logits"):
-        network(nn.Conv2d(3, 4, 3))
+class Returns(nn.Module):
+    """A convolution, a ReLU, the average and a linear layer; `what` makes of these logits what the
+    model returns.
+    """
 
-    class Twins(nn.Module):
+    def __init__(self, what, classes=5):
+        super().__init__()
+        self.conv, self.fc, self.what = nn.Conv2d(3, 6, 3), nn.Linear(6, classes), what
+
+    def forward(self, x):
+        return self.what(self.fc(self.conv(x).relu().mean((2, 3))))
+
+
+@pytest.mark.parametrize(
+    ("model", "telling"),
+    [
+        (nn.Conv2d(3, 4, 3), r"a map for each class, \(2, 4, 14, 14\).*output=lambda out: out.mean"),
+        (Returns(lambda z: z[:, :, None, None]), r"returns \(2, 5, 1, 1\).*output=lambda out: out.flatten"),
+        (Returns(lambda z: (z, z)), "returns a tuple of 2, not logits.*output=0"),
+        (Returns(lambda z: {"logits": z}), 'returns a dict with .logits., not logits.*output="logits"'),
+        (Returns(lambda z: z[:, 0]), r'one number for each picture, \(2,\).*task="binary"'),
+        (Returns(lambda z: z, classes=1), r'a single logit, \(2, 1\).*task="binary"'),
+        (Returns(lambda z: z.softmax(1)), "probabilities, not logits.*Take the softmax off"),
+        (Returns(lambda z: z.exp() / z.exp().sum(1, keepdim=True)), "probabilities, not logits"),
+        (Returns(torch.sigmoid), 'probabilities, not logits.*sigmoid off and say task="multilabel"'),
+        (Returns(lambda z: z / 0), "logits are NaN or infinite"),
+        (Returns(lambda z: z.view(-1, 10)), "2 pictures went in and 1 rows of logits came out"),
+        (Returns(lambda z: nn.functional.dropout(z)), "other logits each time"),
+        (Returns(lambda z: z - z.mean(0)), "depend on the pictures beside it"),
+        (nn.LSTM(16, 4), "cannot look at pictures"),
+        (nn.Sequential(nn.Flatten(), nn.Linear(12, 4)), r"cannot look at pictures \(3, 16, 16\).*input_size"),
+        (nn.Conv2d(4, 4, 3), "cannot look at pictures.*more than three channels"),
+        (torch.jit.script(nn.Conv2d(3, 4, 3)), "TorchScript"),
+        (nn.Conv2d(3, 4, 3).state_dict(), "a state dict perhaps"),
+        ("resnet18", r"vz.load\('resnet18'\)"),
+        (torch.relu, "class Model"),
+    ],
+    ids=lambda value: None if isinstance(value, str) else type(value).__name__,
+)
+def test_what_is_no_classifier_is_refused_in_words(network, redrawn, model, telling):
+    with pytest.raises(vz.VizlibError, match=telling):
+        network(
+            redrawn(model, seed=1)
+            if isinstance(model, nn.Module) and not isinstance(model, torch.jit.ScriptModule)
+            else model
+        )
+
+
+def test_a_model_that_wants_more_than_pictures_is_told_how_to_be_wrapped(network):
+    class AndAge(nn.Module):
+        def forward(self, image, age):
+            return image.mean((2, 3)) + age
+
+    with pytest.raises(vz.VizlibError, match="wants more than pictures.*forward.self, x."):
+        network(AndAge())
+
+
+@pytest.mark.parametrize(
+    ("wrap", "output"),
+    [
+        (lambda z: {"logits": z, "features": 2 * z}, "logits"),
+        (lambda z: (z, 2 * z), 0),
+        (lambda z: types.SimpleNamespace(logits=z), "logits"),
+        (lambda z: [2 * z, z], lambda out: out[1]),
+    ],
+)
+def test_output_says_where_the_logits_are(network, redrawn, pictures, wrap, output):
+    plain, x = Returns(lambda z: z), pictures(2)
+    redrawn(plain)
+    expected, plain.what = plain(x), wrap
+    net = network(plain, output=output)
+    assert_close(net(x), expected.detach())
+    assert_close(vz.record(net, x, "logits")["logits"], expected.detach())
+    with pytest.raises(vz.VizlibError, match="There is no 'scores' in what the model returns"):
+        network(plain, output="scores")
+
+
+def test_logits_are_what_the_network_returns_whatever_comes_after_the_last_linear_layer(
+    network, redrawn, pictures
+):
+    net, x = network(redrawn(Returns(torch.neg))), pictures(2)
+    assert_close(vz.record(net, x, "logits")["logits"], net(x))
+    before = net.log_probabilities(net(x))[:, 3]
+    after = net.log_probabilities(net(vz.fgsm(net, x, 3, epsilon=0.02)))[:, 3]
+    assert bool((after < before).all())
+    result = vz.visualize(net, 2, steps=3, jitter=None, canvas=vz.synthesis.Pixels(x[:1]))
+    assert result.history[0] == pytest.approx(float(net(x)[0, 2].detach()), abs=1e-5)
+
+
+def test_one_logit_becomes_two_and_predicts_its_sigmoid(network, redrawn, pictures):
+    model, x = redrawn(Returns(lambda z: 9 * z, classes=1)), pictures(3)
+    net, z = network(model, task="binary"), model(x)[:, 0].detach()
+    assert net.labels == ("no", "yes")
+    assert_close(net(x), torch.stack([torch.zeros(3), z], 1))
+    assert net.predict(x[:1], 1)[0]["probability"] == pytest.approx(float(z[0].abs().sigmoid()), abs=1e-6)
+    assert float((vz.fgsm(net, x, "yes", epsilon=8 / 255) - x).abs().max()) > 0
+    with pytest.raises(vz.VizlibError, match='task="binary" is for a single logit'):
+        network(Returns(lambda z: z), task="binary")
+    with pytest.raises(vz.VizlibError, match="task is one of multiclass, multilabel, binary"):
+        network(model, task="regression")
+
+
+def test_many_labels_have_a_probability_each(network, redrawn, pictures):
+    model, x = redrawn(Returns(lambda z: 5 * z)), pictures(1)
+    net = network(model, task="multilabel")
+    expected = sorted(model(x)[0].sigmoid().tolist(), reverse=True)
+    assert net.predict(x)["probability"] == pytest.approx(expected, abs=1e-6)
+    assert_close(net.log_probabilities(net(x)).exp(), net.probabilities(net(x)))
+
+
+@pytest.mark.parametrize("channels", [1])
+def test_a_model_for_grey_pictures_gets_the_mean_of_the_colours(network, redrawn, pictures, channels):
+    model = redrawn(
+        nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
+    )
+    x = pictures(2)
+    net = network(model, mean=[0.13], std=0.3)
+    assert_close(net(x), model((x.mean(1, keepdim=True) - 0.13) / 0.3).detach())
+    assert net.neutral.shape == (1, 3, 1, 1) and vz.gradient(net, x, 0).shape == x.shape
+
+
+@pytest.mark.parametrize(
+    "mean", [0.5, [0.5], (0.5, 0.5, 0.5), np.full(3, 0.5), torch.full((3,), 0.5), np.float64(0.5)]
+)
+def test_mean_and_std_may_be_given_in_any_way(network, pictures, mean):
+    model = Returns(lambda z: z)
+    net, x = network(model, mean=mean, std=mean), pictures(1)
+    assert net.mean.dtype == torch.float32
+    assert_close(net(x), model((x - 0.5) / 0.5).detach())
+
+
+@pytest.mark.parametrize(
+    ("changes", "telling"),
+    [
+        (
+            {"mean": (123.7, 116.3, 103.5)},
+            r"between 0 and 1; this is \[123.7, 116.3, 103.5.*Divide it by 255",
+        ),
+        ({"std": (58.4, 57.1, 57.4)}, "Divide it by 255"),
+        ({"std": (0.2, 0.0, 0.2)}, "std is for pictures in"),
+        ({"mean": None}, "mean is a number, or one for red, green and blue; this is None"),
+        ({"mean": (0.5, 0.5)}, "mean is a number, or one for red"),
+        ({"mean": float("nan")}, "mean is a number, or one for red"),
+        ({"side": "224"}, "input_size is a number of pixels"),
+        ({"side": (1, 2, 3, 4)}, "input_size is the side of a square"),
+        ({"device": "gpu"}, "There is no device 'gpu' here"),
+        (
+            {"labels": {0: "a", 7: "b", 1: "c", 2: "d", 3: "e"}},
+            r"the dict of labels has the indices \[0, 1, 2, 3, 7\]",
+        ),
+    ],
+)
+def test_what_a_network_cannot_be_made_with_is_refused(network, changes, telling):
+    with pytest.raises(vz.VizlibError, match=telling):
+        network(Returns(lambda z: z), **changes)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ["cat", "dog ", "owl", "bee", "ant"],
+        np.array(["cat", "dog", "owl", "bee", "ant"]),
+        {4: "ant", 0: "cat", 1: "dog", 2: "owl", 3: "bee"},
+        {"ant": 4, "cat": 0, "dog": 1, "owl": 2, "bee": 3},
+    ],
+    ids=["list", "array", "by index", "by name"],
+)
+def test_labels_may_be_given_in_any_way(network, labels):
+    net = network(Returns(lambda z: z), labels=labels)
+    assert net.labels == ("cat", "dog", "owl", "bee", "ant") and net.index("dog ") == 1
+
+
+def test_labels_that_are_no_strings_are_named_by_what_they_print(network):
+    net = network(Returns(lambda z: z), labels=range(10, 15))
+    assert net.labels[2] == "12" and net.index("12") == 2 and net.index(3) == 3
+    assert network(Returns(lambda z: z), labels=[None, 1, 2, 3, 4]).labels[0] == "None"
+
+
+def test_a_rectangular_network(network, redrawn, pictures):
+    model = redrawn(
+        nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 12 * 20, 3))
+    )
+    net = network(model, side=(12, 20))
+    assert net.input_size == (12, 20) and net.input_shape == (12, 20) and "12 x 20" in repr(net)
+    x = vz.resize(pictures(1), (12, 20))
+    assert vz.gradient(net, x, 1).shape == (1, 3, 12, 20) and net.layer("conv1").shape == (4, 12, 20)
+    assert vz.grad_cam(net, x, 1).shape == (1, 1, 12, 20)
+
+
+def test_pictures_of_another_size_are_refused_with_the_size_that_fits(network, redrawn, pictures):
+    flat = redrawn(nn.Sequential(nn.Conv2d(3, 4, 3, 2, 1), nn.Flatten(), nn.Linear(4 * 8 * 8, 3)))
+    net = network(flat)
+    for ask in (net, net.predict, lambda x: vz.saliency(net, x)):
+        with pytest.raises(
+            vz.VizlibError, match="toy cannot look at 32 x 32 pixels, it was made for 16 x 16"
+        ):
+            ask(pictures(1, 32))
+
+
+def test_a_view_that_mixes_larger_pictures_is_noticed(network, redrawn, pictures):
+    class Tutorial(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.fc = nn.Conv2d(3, 8, 3, 2, 1), nn.Linear(8 * 8 * 8, 4)
+
         def forward(self, x):
-            return x.mean((2, 3)), x
+            return self.fc(self.conv(x).relu().view(-1, 8 * 8 * 8))
 
-    with pytest.raises(vz.VizlibError, match="'toy' does not return logits"):
-        network(Twins())
+    net = network(redrawn(Tutorial()))
+    with pytest.raises(vz.VizlibError, match="cannot look at 32 x 32 pixels, it was made for 16 x 16"):
+        net.predict(pictures(1, 32))
+
+
+@pytest.mark.parametrize("cast", ["half", "bfloat16", "double"])
+def test_models_of_any_precision_compute_in_float32(network, redrawn, pictures, cast):
+    model, x = redrawn(Returns(lambda z: z)), pictures(2)
+    net = network(getattr(model, cast)())
+    expected = net(x)
+    assert expected.dtype == torch.float32 and next(net.parameters()).dtype == torch.float32
+    assert_close(net(x), model.float()(x).detach())
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(net(x), expected)
+
+
+def test_wrappers_are_taken_off(network, redrawn, pictures):
+    model, x = redrawn(Returns(lambda z: z)), pictures(2)
+    for wrapped in (nn.DataParallel(model), torch.compile(model, backend="eager")):
+        net = network(wrapped)
+        assert net.layers["name"] == ["conv", "logits"]
+        assert_close(net(x), model(x).detach())
+
+
+def test_what_cannot_be_copied_says_why(network, pictures):
+    class Keeps(Returns):
+        def forward(self, x):
+            self.features = self.conv(x)
+            return super().forward(x)
+
+    model = Keeps(lambda z: z)
+    model(pictures(1))
+    with pytest.raises(vz.VizlibError, match="cannot be copied.*activation .detach it."):
+        network(model)
+    pruned = Returns(lambda z: z)
+    prune.l1_unstructured(pruned.conv, "weight", 0.5)
+    pruned(pictures(1))
+    with pytest.raises(vz.VizlibError, match="cannot be copied.*prune.remove"):
+        network(pruned)
+
+
+def test_a_network_works_in_whatever_mode_it_was_built_and_is_used(network, redrawn, pictures):
+    model, x = redrawn(Returns(lambda z: z)), pictures(1)
+    expected = vz.gradient(network(model), x, 1)
+    with torch.inference_mode():
+        net, y = network(model), x.clone()
+        assert_close(vz.gradient(net, y, 1), expected)
+        assert_close(vz.grad_cam(net, y, 1), vz.grad_cam(net, x, 1))
+    assert_close(vz.gradient(net, y, 1), expected)
+    with torch.no_grad():
+        assert_close(vz.gradient(net, x, 1), expected)
+    assert_close(vz.gradient(net, x.clone().requires_grad_(), 1), expected)
+
+
+def test_pictures_and_classes_go_where_the_network_is():
+    """The meta device computes shapes only, and refuses to mix with the CPU: what arrives there has
+    been moved.
+    """
+    net = vz.load("scenenet")
+    net.layers  # noqa: B018  (its table is made on the CPU)
+    net.to("meta")
+    x = torch.rand(2, 3, 96, 96)
+    assert net.device.type == net(x).device.type == "meta"
+    assert vz.record(net, x, "conv3")["conv3"].device.type == "meta"
 
 
 def test_the_number_of_labels_is_the_number_of_classes(network):

@@ -1,24 +1,62 @@
 """One language for what is asked of a network: a class, a label, a unit, or any score."""
 
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 
 from ..errors import VizlibError
-from ..images import check_images
 from .recording import tap
+
+if TYPE_CHECKING:
+    from ..models.network import Network
 
 
 @dataclass(frozen=True)
 class unit:
-    """A channel of a layer as a target: its mean over all positions, or its value `at` = (row, column)."""
+    """A unit as a target: channel `channel` of layer `layer`, its mean over all positions, or its value `at`
+    = (row, column).
+
+    Raises VizlibError for what is no whole number, and, when it is asked for, for a channel or a position
+    that does not exist.
+
+        >>> net, photo = vz.load("zfnet"), vz.photo("goldfish", 64)
+        >>> vz.gradient(net, photo, vz.unit("conv5", 17)).shape
+        torch.Size([1, 3, 64, 64])
+    """
 
     layer: str
     channel: int
-    at: tuple | None = None
+    at: tuple[int, int] | None = None
 
-    def read(self, activation):
-        """(N, K, h, w) or (N, K) -> (N,)"""
+    def __post_init__(self) -> None:
+        def index(value: Any) -> int:
+            try:
+                return operator.index(value)
+            except TypeError:
+                raise VizlibError(
+                    'A unit is vz.unit("conv1", 3) or vz.unit("conv1", 3, at=(row, column)), '
+                    f"in whole numbers; this is {self}."
+                ) from None
+
+        object.__setattr__(self, "channel", index(self.channel))
+        if self.at is not None:
+            places = tuple(self.at) if hasattr(self.at, "__len__") else (self.at, None)
+            object.__setattr__(self, "at", tuple(map(index, places)))
+
+    def read(self, activation: torch.Tensor) -> torch.Tensor:
+        """Its value in the activations (N, K, h, w) or (N, K) of its layer: (N,)."""
+        if activation.dim() == 3:
+            raise VizlibError(
+                f"Layer {self.layer!r} puts out tokens {tuple(activation.shape[1:])}, not channels on a "
+                "grid. Choose a layer whose "
+                "shape in net.layers has one number or three, or a function of the logits."
+            )
         if not 0 <= self.channel < activation.shape[1]:
             raise VizlibError(
                 f"Layer {self.layer!r} has the channels 0 to {activation.shape[1] - 1}; {self.channel} is "
@@ -37,18 +75,22 @@ class unit:
         return plane[:, self.at[0], self.at[1]]
 
 
-def prepare(net, images, target):
-    """Check the pictures and turn `target` into what `scores` takes.
+# A class index, a label, a list of them (one for each picture), a unit, a function logits (N, K) -> (N,), or
+# None: the top class.
+Target: TypeAlias = (
+    int | str | Sequence[int | str] | torch.Tensor | unit | Callable[[torch.Tensor], torch.Tensor] | None
+)
+
+
+def prepare(net: Network, images: torch.Tensor, target: Target) -> tuple[torch.Tensor, Any]:
+    """Check the pictures, bring them to the network's device, and turn `target` into what `scores` takes.
 
     Returns images (N, 3, H, W) and one of: a LongTensor (N,) of class indices, a `unit`, a function logits ->
-        (N,), or None
-    (each picture's own top class). Raises VizlibError for classes that do not exist or a list of the wrong
-        length.
+        (N,), or None (each
+    picture's own top class). Raises VizlibError for classes that do not exist or a list of the wrong length.
     """
-    images = check_images(images)
-    if target is None or isinstance(target, unit):
-        return images, target
-    if callable(target):
+    images = net.check(images)
+    if target is None or isinstance(target, unit) or callable(target):
         return images, target
     if isinstance(target, (str, int)) or getattr(target, "ndim", None) == 0:
         target = [target] * len(images)
@@ -64,23 +106,31 @@ def prepare(net, images, target):
             f"There are {len(images)} pictures and {len(classes)} targets. Give one target per picture, or a "
             "single one for all."
         )
-    return images, torch.tensor(classes)
+    with torch.inference_mode(False):  # a tensor made in inference mode cannot take part in a backward pass
+        return images, torch.tensor(classes, device=images.device)
 
 
-def scores(net, images, target):
-    """What the network gives `target` for each picture: (N,), differentiable. `target` comes from
-    `prepare`.
-    """
+def scores(net: Network, images: torch.Tensor, target: Any) -> torch.Tensor:
+    """What the network gives a prepared `target` for each picture: (N,), differentiable."""
     if isinstance(target, unit):
         with tap(net, [target.layer], stop=True) as taken:
             net(images)
         return target.read(taken[target.layer])
-    logits = net(images)
+    return score_of_logits(net(images), target)
+
+
+def score_of_logits(logits: torch.Tensor, target: Any) -> torch.Tensor:
+    """The score of logits (N, K) for a prepared class, function or None: (N,). Raises VizlibError for a
+    function that is no score.
+    """
     if target is None:
         target = logits.argmax(1)
     if isinstance(target, torch.Tensor):
         return logits.gather(1, target[:, None])[:, 0]
-    value = target(logits)
+    try:
+        value = target(logits)
+    except (RuntimeError, IndexError, TypeError, AttributeError) as problem:
+        raise VizlibError(f"The function of the logits {tuple(logits.shape)} failed: {problem}.") from problem
     if not isinstance(value, torch.Tensor) or value.shape != logits.shape[:1]:
         seen = tuple(value.shape) if isinstance(value, torch.Tensor) else type(value).__name__
         raise VizlibError(
@@ -91,7 +141,7 @@ def scores(net, images, target):
     return value
 
 
-def slope(score, of):
+def slope(score: torch.Tensor, of: torch.Tensor) -> torch.Tensor:
     """d(sum of score) / d(of), a tensor of the shape of `of`. Raises VizlibError if the score does not depend
     on it.
     """
@@ -105,12 +155,26 @@ def slope(score, of):
     )
 
 
-def settle(net, images, target):
+@contextmanager
+def with_slopes() -> Iterator[None]:
+    """Gradients are computed in this block, also if the caller works in torch.no_grad() or
+    torch.inference_mode().
+    """
+    with torch.inference_mode(False), torch.enable_grad():
+        yield
+
+
+def leaf(x: torch.Tensor) -> torch.Tensor:
+    """A copy of `x` to take slopes of; also of a tensor made in inference mode. Call it in `with_slopes`."""
+    return x.detach().clone().requires_grad_()
+
+
+def settle(net: Network, images: torch.Tensor, target: Target) -> tuple[torch.Tensor, Any]:
     """As `prepare`, but None becomes each picture's top class: methods that look at changed pictures ask for
     one class throughout.
     """
     images, target = prepare(net, images, target)
     if target is None:
-        with torch.no_grad():
+        with torch.inference_mode(False), torch.no_grad():
             target = net(images).argmax(1)
     return images, target

@@ -1,5 +1,6 @@
 """Getting a network ready to be looked at: batch-norm folded away, nothing in place, nothing to train."""
 
+import copy
 from collections import Counter
 
 import torch
@@ -11,20 +12,29 @@ from torch.overrides import TorchFunctionMode
 from ..layers.receptive import tensors_in
 
 
-def prepare_model(model, example):
-    """Freeze `model`, put it in eval mode, make its activations out-of-place and fold its batch-norm, all in
-    place.
-
-    example: (1, 3, H, W), run through the model to see which batch-norm reads which convolution.
-    The logits stay what they were, up to rounding; a backward pass becomes several times cheaper.
+def make_plain(model: nn.Module) -> nn.Module:
+    """Make the activations of `model` out-of-place: an in-place ReLU would overwrite what a hook has
+    recorded.
     """
-    model.eval().requires_grad_(False)
     for module in model.modules():
-        if getattr(module, "inplace", False):  # an in-place ReLU would overwrite what a hook has recorded
+        if getattr(module, "inplace", False):
             module.inplace = False
-    for conv, path in _convolutions_before_batchnorm(model, example):
-        _fold(model, conv, path)
     return model
+
+
+def fold_batchnorm(model: nn.Module, example: torch.Tensor) -> nn.Module:
+    """`model` with the batch-norm that follows a convolution folded into its weights: a copy, or the model if
+    there is nothing to fold.
+
+    example: (1, C, H, W), run through the model to see which batch-norm reads which convolution. The logits
+        stay what they were, up to
+    rounding; a backward pass becomes several times cheaper.
+    """
+    pairs = _convolutions_before_batchnorm(model, example)
+    folded = copy.deepcopy(model) if pairs else model
+    for conv, norm in pairs:
+        _fold(folded, conv, norm)
+    return folded
 
 
 class _Ledger(TorchFunctionMode):
@@ -47,28 +57,31 @@ class _Ledger(TorchFunctionMode):
         self.readers.update({id(t) for t in inputs})
         if getattr(func, "__name__", "") == "conv2d":
             self.written_with.setdefault(id(inputs[1]), []).append(id(out))
-        elif func is F.batch_norm:
+        elif func is F.batch_norm and len(inputs) > 1:
             self.normed_with.setdefault(id(inputs[1]), []).append(id(inputs[0]))
         return out
 
 
-def _convolutions_before_batchnorm(model, example):
-    """Pairs (convolution, path of the batch-norm) where the batch-norm reads what the convolution wrote, and
-    nothing else does.
+def _convolutions_before_batchnorm(model: nn.Module, example: torch.Tensor) -> list[tuple[str, str]]:
+    """Paths (convolution, batch-norm) where the batch-norm reads what the convolution wrote, and nothing else
+    does.
 
-    Both have to run exactly once: a module used twice, or a tensor with a second reader, is left alone.
+    Both have to run exactly once: a module used twice, or a tensor with a second reader, is left alone; so is
+        a convolution whose
+    weights are made anew at each pass (weight_norm, pruning).
     """
     with torch.no_grad(), _Ledger() as ledger:
         model(example)
-    convolutions = [m for m in model.modules() if isinstance(m, nn.Conv2d)]
-    owners = Counter(id(conv.weight) for conv in convolutions)
+    modules = dict(model.named_modules())
+    convolutions = {p: m for p, m in modules.items() if isinstance(m, nn.Conv2d) and not m._forward_pre_hooks}
+    owners = Counter(id(conv.weight) for conv in convolutions.values())
     wrote = {}
-    for conv in convolutions:
+    for path, conv in convolutions.items():
         outputs = ledger.written_with.get(id(conv.weight), ())
         if owners[id(conv.weight)] == len(outputs) == 1:
-            wrote[outputs[0]] = conv
+            wrote[outputs[0]] = path
     pairs = []
-    for path, norm in model.named_modules():
+    for path, norm in modules.items():
         if isinstance(norm, nn.BatchNorm2d) and norm.track_running_stats:
             reads = ledger.normed_with.get(id(norm.running_mean), ())
             if len(reads) == 1 and reads[0] in wrote and ledger.readers[reads[0]] == 1:
@@ -76,12 +89,12 @@ def _convolutions_before_batchnorm(model, example):
     return pairs
 
 
-def _fold(model, conv, path):
-    norm = model.get_submodule(path)
+def _fold(model: nn.Module, conv_path: str, norm_path: str) -> None:
+    conv, norm = model.get_submodule(conv_path), model.get_submodule(norm_path)
     weight, bias = fuse_conv_bn_weights(
         conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
     )
     conv.weight, conv.bias = nn.Parameter(weight.detach(), False), nn.Parameter(bias.detach(), False)
-    parent, _, name = path.rpartition(".")
+    parent, _, name = norm_path.rpartition(".")
     # timm's batch-norm layers carry the activation that follows
     setattr(model.get_submodule(parent), name, getattr(norm, "act", nn.Identity()))

@@ -1,13 +1,17 @@
 """The thousand names of ImageNet, and finding a class by what a person calls it."""
 
+from __future__ import annotations
+
 import functools
 import operator
+from collections.abc import Sequence
+from typing import Any
 
 from ..errors import VizlibError, did_you_mean
 
 
 @functools.cache
-def imagenet_labels():
+def imagenet_labels() -> tuple[str, ...]:
     """The 1000 labels as torchvision gives them, in the usual order: 281 is "tabby"."""
     from torchvision.models import ResNet18_Weights
 
@@ -15,7 +19,7 @@ def imagenet_labels():
 
 
 @functools.cache
-def _imagenet_synonyms():
+def _imagenet_synonyms() -> dict[str, set[int]]:
     """word -> the set of classes that go by it: "tabby cat" is 281; "panda" is 387, the lesser, and 388, the
     giant one.
     """
@@ -28,7 +32,7 @@ def _imagenet_synonyms():
     return words
 
 
-def find_class(labels, target):
+def find_class(labels: Sequence[str], target: Any) -> int:
     """The index of a class given as an index or by its name. `labels` are a network's labels, in order.
 
     Raises VizlibError for an index out of range, an unknown name (with the nearest ones) or a name of two
@@ -47,17 +51,19 @@ def find_class(labels, target):
             )
         return index
     word = target.strip().lower()
-    number, _, rest = word.partition(" ")
-    if (
-        number.isdecimal() and int(number) < len(labels) and rest in ("", labels[int(number)].lower())
-    ):  # "281" or "281 tabby"
-        return int(number)
-    exact = {i for i, label in enumerate(labels) if label.lower() == word}
+    exact = {i for i, label in enumerate(labels) if label.strip().lower() == word}
     synonyms = _imagenet_synonyms() if tuple(labels) == imagenet_labels() else {}
-    found = exact or synonyms.get(word, set())
+    found = exact or _numbered(labels, word) or synonyms.get(word, set())
     if len(found) == 1:
         return next(iter(found))
     if found:
         which = " and ".join(f"{i} ({labels[i]})" for i in sorted(found))
         raise VizlibError(f"The label {target!r} names the classes {which}. Give the number.")
     raise VizlibError(f"There is no class {target!r}. {did_you_mean(word, [*labels, *synonyms])}")
+
+
+def _numbered(labels, word):
+    """The class in "281" or "281 tabby", as a set of one or none; asked only where no label is that word."""
+    number, _, rest = word.partition(" ")
+    index = int(number) if number.isdecimal() else len(labels)
+    return {index} if index < len(labels) and rest in ("", labels[index].strip().lower()) else set()

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save
 
 from ...files import write_whole
-from ...models.fold import prepare_model
+from ...models.fold import fold_batchnorm, make_plain
 
 
 def folded(model, example):
@@ -22,7 +22,8 @@ def folded(model, example):
 
     example: an input, to see which batch-norm belongs to which convolution.
     """
-    model = prepare_model(copy.deepcopy(model).cpu(), example)
+    plain = make_plain(copy.deepcopy(model).cpu().eval().requires_grad_(False))
+    model = fold_batchnorm(plain, example)
     for tensor in (*model.parameters(), *model.buffers()):
         tensor.data = tensor.data.half().float()
     return model
