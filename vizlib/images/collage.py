@@ -14,8 +14,9 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 from ..errors import VizlibError, did_you_mean
+from ..resources import data_file
 from ..table import Table
-from .library import DATA, background, backgrounds, cutout, sized_cutout
+from .library import background, backgrounds, cutout, sized_cutout
 
 FEWEST, MOST = 3, 7  # objects in a scene
 LONGEST = (
@@ -54,7 +55,7 @@ class Collages(NamedTuple):
 
 @functools.cache
 def _worlds():
-    return json.loads((DATA / "scenes.json").read_text(encoding="utf-8"))
+    return json.loads(data_file("scenes.json").read_text(encoding="utf-8"))
 
 
 def scenes():

@@ -18,6 +18,7 @@ def seeded_init(seed: int) -> Iterator[None]:
     threads do not notice; so this is safe where torch.random.fork_rng, which sets it for a moment, is not.
     For drawing on the CPU: make a model there and move it. NumPy and Python's `random` are left alone.
 
+    >>> from vizlib.models.seeded import seeded_init
     >>> with seeded_init(0):
     ...     one = torch.nn.Linear(2, 3)
     >>> with seeded_init(0):
@@ -48,7 +49,7 @@ class _DrawingFrom(TorchDispatchMode):
 
 
 def _with_generator(func: Any) -> Callable | None:
-    """The overload of an operator that takes a generator, if there is one: randn.generator for randn.default."""
+    """The overload of an operator that takes a generator, or None: randn.generator for randn.default."""
     others = (getattr(func.overloadpacket, name) for name in func.overloadpacket.overloads())
     for overload in (func, *others):
         if "generator" in _arguments(overload) and _without(func) == _without(overload):
