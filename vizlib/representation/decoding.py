@@ -14,8 +14,7 @@ from ..images import check_images
 from ..layers import record
 from ..models.architectures import PLAIN, PlainNet
 from ..models.seeded import seeded_init
-from ..models.stored import read_weights
-from ..resources import data_folder
+from ..models.stored import read_weights, weights_folder
 from ..table import Card
 
 CHANNELS = {4: 128, 8: 96, 16: 64, 32: 32, 64: 16}  # of the decoder's grid of 4 x 4, 8 x 8, ...
@@ -131,7 +130,7 @@ def _load(name, made_for):
 
 
 def _folder():
-    return data_folder() / "weights" / "decoders"
+    return weights_folder() / "decoders"
 
 
 @functools.cache
