@@ -83,8 +83,8 @@ def read_card(path: str | Path) -> dict:
 
 def _needed(path: Path) -> str:
     return (
-        f"{str(path)!r} is not there. Weights of vizlib's trainings are two files, NAME.safetensors and the "
-        "card NAME.json. For other weights: build their model, model.load_state_dict(...), and "
+        f"{str(path)!r} is not there. Weights are two files, NAME.safetensors and the card NAME.json, as "
+        "vizlib's trainings write them. For others: build their model, model.load_state_dict(...), and "
         "vz.Network(model, ...)."
     )
 
@@ -111,7 +111,8 @@ def load_stored(path: str | Path) -> Network:
         labels = card.pop("labels")
     except (KeyError, TypeError, RuntimeError) as problem:
         raise VizlibError(
-            f"The weights in {Path(path).name} do not fit their card: {str(problem).splitlines()[0]}"
+            f"The weights in {Path(path).name} do not fit the architecture on the card: "
+            f"{str(problem).splitlines()[0]}"
         ) from problem
     names = {
         "pool" if path == "gap" else "logits" if path == "fc" else path: path

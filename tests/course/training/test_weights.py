@@ -89,7 +89,7 @@ def test_weights_of_another_architecture_are_refused(files):
     card = json.loads(files[1].read_text())
     card["architecture"][0]["kernel"] = 11
     files[1].write_text(json.dumps(card))
-    with pytest.raises(vz.VizlibError, match="mine.safetensors do not fit their card"):
+    with pytest.raises(vz.VizlibError, match="mine.safetensors do not fit the architecture on the card"):
         vz.load(files[0])
 
 
