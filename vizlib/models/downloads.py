@@ -73,8 +73,10 @@ def timm_file(cfg: Any) -> str | None:
     return next((file for file in files if isinstance(file, str)), None)
 
 
-def timm_address(cfg: Any) -> str:
-    """Where timm would download the weights of a pretrained_cfg from."""
+def timm_address(cfg: Any) -> str | None:
+    """Where timm will ask for the weights of a pretrained_cfg, or None if torch.hub keeps them already."""
     from huggingface_hub import constants
 
-    return constants.ENDPOINT if cfg.hf_hub_id else cfg.url
+    if cfg.hf_hub_id:
+        return constants.ENDPOINT
+    return None if downloaded(cfg.url) else cfg.url

@@ -205,7 +205,8 @@ def _from_torchvision(name: str, model_name: str, pretrained: bool, seed: int) -
     known = _torchvision_classifiers()
     if model_name not in known:
         raise VizlibError(f"torchvision has no classifier {model_name!r}. {did_you_mean(model_name, known)}")
-    weights = models.get_model_weights(model_name).DEFAULT
+    choices: Any = models.get_model_weights(model_name)
+    weights = choices.DEFAULT
     transform, extra = weights.transforms(), {}
     if model_name in ("googlenet", "inception_v3") and not pretrained:
         extra = {"init_weights": True, "aux_logits": True}
@@ -237,7 +238,7 @@ def _from_torchvision(name: str, model_name: str, pretrained: bool, seed: int) -
 def _from_timm(name: str, model_name: str, pretrained: bool, seed: int) -> Network:
     import timm
 
-    source, overlay = _timm_weights(model_name), {}
+    source, file = _timm_weights(model_name), None
     if pretrained:
         if not source.has_weights:
             raise VizlibError(
@@ -245,18 +246,19 @@ def _from_timm(name: str, model_name: str, pretrained: bool, seed: int) -> Netwo
                 f"vz.load({name!r}, pretrained=False) gives random ones."
             )
         file = timm_file(source)
-        if file:
-            overlay = {"pretrained_cfg_overlay": {"file": file}}  # else the hub is asked for a newer one
-        elif not downloaded(source.url or "") and (problem := silence(timm_address(source))):
+        address = None if file else timm_address(source)
+        if address and (problem := silence(address)):
             raise _offline(name, problem)
     try:
         with seeded_init(seed):
-            model = timm.create_model(model_name, pretrained=pretrained, **overlay)
+            # with a file, the hub is not asked for a newer one
+            overlay = {"file": file} if file else None
+            model = timm.create_model(model_name, pretrained=pretrained, pretrained_cfg_overlay=overlay)
     except (RuntimeError, OSError) as problem:  # timm wraps a failed download in either
         if not pretrained:
             raise
-        raise _offline(name, str(problem).splitlines()[0]) from problem
-    cfg = model.pretrained_cfg
+        raise _offline(name, (str(problem) or type(problem).__name__).splitlines()[0]) from problem
+    cfg: Any = model.pretrained_cfg
     height, width = cfg["input_size"][1:]
     card = {
         "architecture": model_name,
@@ -305,7 +307,8 @@ def _lite0_file() -> Path | None:
 
 
 def _lite0_is_here() -> bool:
-    return bool(_lite0_file() and _lite0_file().is_file())
+    path = _lite0_file()
+    return path is not None and path.is_file()
 
 
 def _lite0() -> Network:
