@@ -18,8 +18,9 @@ import torch
 
 from ..batching import whole
 from ..errors import VizlibError, did_you_mean
+from ..resources import data_file
 from ..table import Table
-from .library import DATA, background, backgrounds, cutout, sized_cutout
+from .library import background, backgrounds, cutout, sized_cutout
 
 FEWEST, MOST = 3, 7  # objects in a scene
 # An object's longest side as a share of the picture's, where there are three; smaller where there are more.
@@ -62,7 +63,7 @@ class Collages(NamedTuple):
 @functools.cache
 def _worlds() -> dict[str, dict[str, tuple[str, ...]]]:
     """{kind: {"cutouts": names, "held_out": names}}, in tuples: every caller gets the same."""
-    worlds = json.loads((DATA / "scenes.json").read_text(encoding="utf-8"))
+    worlds = json.loads(data_file("scenes.json").read_text(encoding="utf-8"))
     return {kind: {key: tuple(names) for key, names in world.items()} for kind, world in worlds.items()}
 
 

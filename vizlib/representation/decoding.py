@@ -2,6 +2,7 @@
 code look like on average?
 """
 
+import copy
 import functools
 from collections import OrderedDict
 
@@ -12,10 +13,10 @@ from ..errors import VizlibError
 from ..images import check_images
 from ..layers import record
 from ..models.architectures import PLAIN, PlainNet
-from ..models.stored import WEIGHTS, read_weights
+from ..models.seeded import seeded_init
+from ..models.stored import read_weights, weights_folder
 from ..table import Card
 
-FOLDER = WEIGHTS / "decoders"
 CHANNELS = {4: 128, 8: 96, 16: 64, 32: 32, 64: 16}  # of the decoder's grid of 4 x 4, 8 x 8, ...
 SIDE = 64
 
@@ -125,7 +126,11 @@ def autoencoder():
 
 
 def _load(name, made_for):
-    return _read(FOLDER / f"{name}.safetensors", made_for)
+    return copy.deepcopy(_read(_folder() / f"{name}.safetensors", made_for))  # nobody spoils another's
+
+
+def _folder():
+    return weights_folder() / "decoders"
 
 
 @functools.cache
@@ -143,7 +148,8 @@ def _read(path, made_for):
             f"The decoder {name!r} was trained for other weights of {card['network']} than these; train it "
             "again."
         )
-    model = Autoencoder() if made_for is None else Decoder(tuple(card["shape"]))
+    with seeded_init(0):  # the weights drawn here are replaced by the file's
+        model = Autoencoder() if made_for is None else Decoder(tuple(card["shape"]))
     model.load_state_dict(state)
     model.card = Card(card)
     return model.eval().requires_grad_(False)

@@ -159,7 +159,7 @@ def test_decoders_beat_the_mean_picture_and_are_written_one_by_one(trained, pack
     assert set(cards) == {"zfnet-pool1", "zfnet-relu3", "zfnet-pool5", "zfnet-logits"}
     assert cards["zfnet-pool1"]["pixel error"] < 0.65
     assert all(card["layer"] == name.removeprefix("zfnet-") for name, card in cards.items())
-    monkeypatch.setattr("vizlib.representation.decoding.FOLDER", tmp_path)
+    monkeypatch.setattr("vizlib.representation.decoding._folder", lambda: tmp_path)
     images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     for card in cards.values():
         decoded = vz.decode(net, images, layer=card["layer"])
@@ -187,7 +187,7 @@ def test_controls_are_an_untrained_network_and_an_autoencoder(trained, packed, t
         "decoder-controls", packed, tmp_path, load=lambda name: early, recipe=recipe, tell=lambda line: None
     )
     assert {path.stem for path in tmp_path.glob("*.safetensors")} == {"zfnet@0-pool5", "autoencoder"}
-    monkeypatch.setattr("vizlib.representation.decoding.FOLDER", tmp_path)
+    monkeypatch.setattr("vizlib.representation.decoding._folder", lambda: tmp_path)
     images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     assert vz.decode(early, images, layer="pool5").shape == vz.autoencoder()(images).shape == images.shape
 
