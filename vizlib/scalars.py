@@ -1,5 +1,5 @@
-"""Numbers that people give: reals, seeds and sizes, also those of NumPy and torch, or a sentence about what is
-wrong with them.
+"""Numbers that people give: reals, seeds and sizes, also those of NumPy and torch, or a sentence about what
+is wrong with them.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from ..batching import Progress, goes_on
 
 
 class Account:
-    """Tells `progress` of several runs as if they were one of `total` steps, and keeps in mind that it refused.
+    """Tells `progress` of several runs as if they were one of `total` steps, and remembers a refusal.
 
     A run that hears False at its last step is not cut short by it, but the runs after it are: whoever starts
     them asks `refused` before.
@@ -19,7 +19,10 @@ class Account:
         self.progress, self.total, self.done, self.refused = progress, total, 0, False
 
     def run(self, shown: Callable[[Any], Any] = lambda preview: preview) -> Progress | None:
-        """The `progress` of the next run, whose steps follow those told so far. shown: what becomes of a preview."""
+        """The `progress` of the next run, whose steps follow those told so far.
+
+        shown: what is made of its previews.
+        """
         if self.progress is None:
             return None
         before = self.done

@@ -65,19 +65,20 @@ def ascend(
 
     The options; all methods of this package pass on to here what they do not know themselves:
     steps: how many.
-    optimizer: "adam", "sgd" (momentum 0.9), "lbfgs", "normalized" (x + rate * g / mean |g| for each picture), or
-    a function (parameters, rate) that makes one.
+    optimizer: "adam", "sgd" (momentum 0.9), "lbfgs", "normalized" (x + rate * g / mean |g| for each
+    picture), or a function (parameters, rate) that makes one.
     rate: its learning rate, or step size.
     jitter: a dict of arguments for `vizlib.synthesis.jitter`, which moves the picture anew before each look.
-    penalties: pairs (weight, function): weight * function(image), one number per picture, is taken off the score.
-    after: functions (image, gradient, step) -> image, applied after each step, for Pixels only; gradient is that
-    of the score, penalties taken off, in the pixels as they were before the step.
-    tile: larger pictures are looked at in pieces of at most so many pixels a side, to save memory; a piece counts
-    by its area, and knows nothing of its neighbours.
+    penalties: pairs (weight, function): weight * function(image), one number per picture, is taken off the
+    score.
+    after: functions (image, gradient, step) -> image, applied after each step, for Pixels only; gradient is
+    that of the score, penalties taken off, in the pixels as they were before the step.
+    tile: larger pictures are looked at in pieces of at most so many pixels a side, to save memory; a piece
+    counts by its area, and knows nothing of its neighbours.
     snapshots: how many pictures to keep along the way.
     seed: of the jitter.
-    progress: a function (done, total, preview) -> bool; False ends the work. An interrupt ends it too: the picture
-    so far comes back.
+    progress: a function (done, total, preview) -> bool; False ends the work. An interrupt ends it too: the
+    picture so far comes back.
 
     Raises VizlibError where the score is no number, or has no slope, with what to change.
     Erhan, Bengio, Courville & Vincent 2009, "Visualizing Higher-Layer Features of a Deep Network", section 3.
@@ -158,8 +159,8 @@ def _check_numbers(score: torch.Tensor, total: torch.Tensor, done: int, rate: fl
     value = float(score.detach().mean())
     if not done:
         raise VizlibError(
-            f"The score of the start is {value}, before any step. Look for a division by 0, or a logarithm of 0, "
-            "in the target or in the penalties."
+            f"The score of the start is {value}, before any step. Look for a division by 0, or a logarithm "
+            "of 0, in the target or in the penalties."
         )
     raise VizlibError(
         f"After {done} steps the score is {value}. Lower rate (now {rate:g}), the target's weights "
@@ -168,8 +169,8 @@ def _check_numbers(score: torch.Tensor, total: torch.Tensor, done: int, rate: fl
 
 
 def _look(net: Network, goal: Objective, image: torch.Tensor, tile: int | None) -> torch.Tensor:
-    """The score of each picture, (N,). In tiles, only one of which is in memory at a time, a stand-in with the
-    same value and slope.
+    """The score of each picture, (N,). In tiles, only one of which is in memory at a time, a stand-in with
+    the same value and slope.
     """
     image = image.to(net.device)
     if tile is None or max(image.shape[-2:]) <= tile:
@@ -195,8 +196,8 @@ def _score(net: Network, goal: Objective, image: torch.Tensor) -> torch.Tensor:
         )
     if not score.requires_grad:
         raise VizlibError(
-            "This score has no slope: it does not depend on the picture, or was cut off by argmax, detach or a "
-            "comparison."
+            "This score has no slope: it does not depend on the picture, or was cut off by argmax, detach or "
+            "a comparison."
         )
     return score
 

@@ -17,7 +17,7 @@ COLOURS = COLOURS / COLOURS.norm(dim=0).max()
 
 
 class Canvas(Protocol):
-    """What `ascend` can climb on. knobs: the parameters, a tensor that requires a gradient, one row a picture."""
+    """What `ascend` can climb on. knobs: the parameters, a tensor that requires a gradient."""
 
     knobs: torch.Tensor
 
@@ -56,8 +56,8 @@ class Pixels:
 
 
 class Fourier:
-    """A picture parametrized in the frequency domain (Fourier preconditioning): the parameters are amplitudes z of
-    all spatial frequencies f, in three decorrelated colours.
+    """A picture parametrized in the frequency domain (Fourier preconditioning): the parameters are
+    amplitudes z of all spatial frequencies f, in three decorrelated colours.
 
         image = sigmoid(C irfft2(w z) / 4),   w = 1 / max(f, 1 / longest side), times (0.1 w)^(power - 1)
 
@@ -67,7 +67,8 @@ class Fourier:
     size: side, or (height, width), in pixels. count: how many pictures.
     seed, spread: the first z are normal numbers with this standard deviation, the same on every device.
     colours: decorrelate them; "grey": one brightness for red, green and blue.
-    power: 1 is the paper's; 1.5, with the same weight at a wave of 10 pixels, leaves less high-frequency noise.
+    power: 1 is the paper's; 1.5, with the same weight at a wave of 10 pixels, leaves less high-frequency
+    noise.
     window: the waves fade to mid-grey away from the middle, by a Gaussian with this standard deviation, as a
     share of half a side: room for one object.
     device: where the canvas lies; give it the network's, net.device.
@@ -117,8 +118,8 @@ class Fourier:
         return (self.window * waves).sigmoid()
 
     def energy(self) -> torch.Tensor:
-        """The sum of the squares of all amplitudes z: (N,), differentiable. As a penalty it keeps colours away from
-        black and white.
+        """The sum of the squares of all amplitudes z: (N,), differentiable. As a penalty it keeps colours
+        away from black and white.
         """
         return self.knobs.pow(2).flatten(1).sum(1)
 
@@ -127,7 +128,7 @@ class Fourier:
 
 
 def frequencies(height: int, width: int, device: torch.device | None = None) -> torch.Tensor:
-    """The spatial frequency of each entry of torch.fft.rfft2, in cycles per pixel: (height, width // 2 + 1)."""
+    """The spatial frequency of each entry of torch.fft.rfft2, cycles per pixel: (height, width // 2 + 1)."""
     fy = torch.fft.fftfreq(height, device=device)[:, None]
     return (fy**2 + torch.fft.rfftfreq(width, device=device) ** 2).sqrt()
 

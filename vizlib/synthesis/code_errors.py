@@ -15,11 +15,13 @@ if TYPE_CHECKING:
 
 
 def code_error(codes: torch.Tensor, wanted: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
-    """The normalized reconstruction error ||phi - phi_0||^2 / mean_ij ||phi_i - phi_j||^2: (N, ...), (N, ...) or
-    (1, ...) and (M, ...) -> (N,), on the device of `codes`.
+    """The normalized reconstruction error ||phi - phi_0||^2 / mean_ij ||phi_i - phi_j||^2, (N,).
 
-    The mean runs over all pairs of `others`, each with itself too, which is twice their variance: whoever answers
-    with the mean code scores 0.5 on average, and 0 is right. In double precision, on the CPU.
+    codes: (N, ...). wanted: (N, ...), or one for all. others: (M, ...), of other pictures. Any device; the
+    result lies on that of `codes`.
+
+    The mean runs over all pairs of `others`, each with itself too, which is twice their variance: whoever
+    answers with the mean code scores 0.5 on average, and 0 is right. In double precision, on the CPU.
     Raises VizlibError for fewer than two others, codes of different sizes, and others that are all the same.
     Mahendran & Vedaldi 2015, section 4 (normalizer as in their code).
 
@@ -46,19 +48,19 @@ def code_error(codes: torch.Tensor, wanted: torch.Tensor, others: torch.Tensor) 
 def feature_error(
     net: Network, images: torch.Tensor, originals: torch.Tensor, others: torch.Tensor, *, layer: str
 ) -> torch.Tensor:
-    """The feature reconstruction error, `code_error` of `layer`: how far are the codes of `images` from those of
-    `originals` (one each, or one for all)? (N,), 0 is right, 0.5 the mean code of `others`.
+    """The feature reconstruction error, `code_error` of `layer`: how far are the codes of `images` from
+    those of `originals` (one each, or one for all)? (N,), 0 is right, 0.5 the mean code of `others`.
 
-        >>> net, photos = vz.load("zfnet"), torch.cat([vz.photo(n, 64) for n in ("goldfish", "koala", "dahlia")])
-        >>> float(vz.feature_error(net, photos[:1], photos[:1], photos, layer="pool5"))
+        >>> photos = torch.cat([vz.photo(name, 64) for name in ("goldfish", "koala", "dahlia")])
+        >>> float(vz.feature_error(vz.load("zfnet"), photos[:1], photos[:1], photos, layer="pool5"))
         0.0
     """
     return code_error(*(record(net, x, layer)[layer] for x in (images, originals, others)))
 
 
 def pixel_error(images: torch.Tensor, originals: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
-    """The image reconstruction error, the same measure for the pixels themselves, so that the two can be compared:
-    0.5 for the mean picture of `others`. (N,)
+    """The image reconstruction error, the same measure for the pixels themselves, so that the two can be
+    compared: 0.5 for the mean picture of `others`. (N,)
 
         >>> photos = torch.cat([vz.photo(name, 64) for name in ("goldfish", "koala", "dahlia")])
         >>> float(vz.pixel_error(photos[:1], photos[:1], photos))

@@ -16,8 +16,8 @@ def luminance(images: torch.Tensor) -> torch.Tensor:
 
 
 def with_luminance_of(image: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-    """`image` with the luminance of `other`, pixel by pixel, in its own colours: (1, 3, H, W) both, clipped to
-    [0, 1].
+    """`image` with the luminance of `other`, pixel by pixel, in its own colours: (1, 3, H, W) both, clipped
+    to [0, 1].
 
     The same is added to R, G and B, which changes Y of YIQ and leaves I and Q as they are.
     """
@@ -30,9 +30,10 @@ def match_colours(image: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
 
         x -> C^(1/2) S^(-1/2) (x - mean of image) + mean of other
 
-    with symmetric square roots of the covariances S of `image` and C of `other`. The result lies on the device of
-    `image`; it is computed in double precision on the CPU.
-    Gatys, Bethge, Hertzmann & Shechtman 2016, "Preserving Color in Neural Artistic Style Transfer", section 4.
+    with symmetric square roots of the covariances S of `image` and C of `other`. The result lies on the
+    device of `image`; it is computed in double precision on the CPU.
+    Gatys, Bethge, Hertzmann & Shechtman 2016, "Preserving Color in Neural Artistic Style
+    Transfer", section 4.
 
         >>> photo, painting = vz.photo("goldfish", 64), vz.photo("style_great_wave", 64)
         >>> vz.synthesis.match_colours(photo, painting).shape

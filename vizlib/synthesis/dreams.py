@@ -1,4 +1,4 @@
-"""Deep dream: whatever a network sees in a picture, more of it (Mordvintsev, Olah & Tyka 2015), at several sizes."""
+"""Deep dream: more of whatever a network sees in a picture (Mordvintsev, Olah & Tyka 2015)."""
 
 from __future__ import annotations
 
@@ -40,27 +40,28 @@ def dream(
     tile: int | None = 512,
     **options: Any,
 ) -> Result:
-    """DeepDream: `image` changed so that more of what the network sees in it is there. Returns a Result; .images
-    has one picture per octave.
+    """DeepDream: `image` changed so that more of what the network sees in it is there. Returns a Result;
+    .images has one picture per octave.
 
-        for each octave, from small to large:   x = base + detail;   x <- x + rate * g / mean |g|   (`steps` times);
-                                                detail = x - base
+        for each octave, from small to large:
+            x = base + detail;   x <- x + rate * g / mean |g|, `steps` times;   detail = x - base
 
-    base: `image` reduced by scale^(octaves - 1), ..., scale, 1; detail: what has been dreamt, enlarged to the next
-    octave's size, so that the photograph keeps its own fine structure. g: the slope of the score in x.
+    base: `image` reduced by scale^(octaves - 1), ..., scale, 1; detail: what has been dreamt, enlarged to
+    the next octave's size, so that the photograph keeps its own fine structure. g: the slope of the score
+    in x.
 
     image: (N, 3, H, W) in [0, 1].
     layer: the score is its energy, 0.5 mean a^2, so that all that a layer sees grows.
-    guide: (1, 3, H, W), with a layer: the score is the inner product of each position's features with the guide's
-    that fit best.
+    guide: (1, 3, H, W), with a layer: the score is the inner product of each position's features with the
+    guide's that fit best.
     target: instead of a layer, as in `ascend`: a class, vz.unit(layer, channel), objectives with weights.
     octaves, scale: how many sizes, and the factor from one to the next.
     jitter: each look is at the picture rolled by up to so many pixels, at random.
-    tile: pictures longer than this are looked at in pieces, rolled by up to half a tile so that the seams move;
-    None: never.
-    options: of `ascend`; by default 12 steps in each octave, at a rate of 1.5 / 255, the mean change of a pixel
-    in a step. progress counts the steps of all octaves, with previews of the whole picture's size; Stop and an
-    interrupt keep the picture so far, at full size. history: octaves differ in level.
+    tile: pictures longer than this are looked at in pieces, rolled by up to half a tile so that the seams
+    move. None: never.
+    options: of `ascend`; by default 12 steps in each octave, at a rate of 1.5 / 255, the mean change of a
+    pixel in a step. progress counts the steps of all octaves, with previews of the whole picture's size;
+    Stop and an interrupt keep the picture so far, at full size. history: octaves differ in level.
 
     Raises VizlibError for unknown layers, octaves that are too small for the layer, and numbers that make no
     picture.
@@ -114,8 +115,8 @@ def dream(
 
 
 def octave_sizes(size: tuple[int, int], octaves: int = 4, scale: float = 1.4) -> list[tuple[int, int]]:
-    """The sizes of an image pyramid: (height, width) / scale^i for i = octaves - 1, ..., 0, a list of whole sizes,
-    small to large, the last one `size` itself.
+    """The sizes of an image pyramid: (height, width) / scale^i for i = octaves - 1, ..., 0, a list of whole
+    sizes, small to large, the last one `size` itself.
 
         >>> vz.synthesis.octave_sizes((96, 128), 3, 2)
         [(24, 32), (48, 64), (96, 128)]
@@ -164,8 +165,8 @@ def _check_smallest(
     scale: float,
     tile: int | None,
 ) -> None:
-    """Refuse octaves in which the layer would have fewer than two positions a side, and those that the network
-    cannot look at.
+    """Refuse octaves in which the layer would have fewer than two positions a side, and those that the
+    network cannot look at.
     """
     infos = [net.layer(name) for name in goal.layers]
     grids = [i if i.spatial else net.layer(net.last_spatial_layer) for i in infos]

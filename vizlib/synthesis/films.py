@@ -32,14 +32,14 @@ def zoom_film(
     progress: Progress | None = None,
     **options: Any,
 ) -> Result:
-    """A DeepDream zoom: the picture; then, again and again, the frame before enlarged by `zoom` and dreamt on.
-    Returns a Result.
+    """A DeepDream zoom film: the picture; then, again and again, the frame before enlarged by `zoom` and
+    dreamt on. Returns a Result.
 
     .images: (frames, 3, H, W), `image` first; .image: the last one; .history: each dreamt frame's last score.
     turn: degrees to turn by at each frame.
     octaves, steps, options: of `dream`, for each frame.
-    progress(done, total, preview) counts the steps of all frames; Stop and an interrupt keep the finished frames.
-    `vz.save_film` writes them to a file.
+    progress(done, total, preview) counts the steps of all frames; Stop and an interrupt keep the finished
+    frames. `vz.save_film` writes them to a file.
     Mordvintsev, Olah & Tyka 2015, "Inceptionism", last section.
 
         >>> net, photo = vz.load("zfnet"), vz.photo("goldfish", 64)
@@ -66,8 +66,8 @@ def zoom_film(
 
 
 def zoomed(image: torch.Tensor, zoom: float = 1.05, turn: float = 0.0) -> torch.Tensor:
-    """The middle of a picture, enlarged by `zoom` and turned by `turn` degrees: (N, 3, H, W) -> the same size.
-    Bicubic, one resampling.
+    """The middle of a picture, enlarged by `zoom` and turned by `turn` degrees: (N, 3, H, W) -> the same
+    size. Bicubic, one resampling.
     """
     rule = "zoom is a factor, 1 or more, and turn is in degrees"
     zoom, turn = real(zoom, rule, lambda value: 1 <= value < math.inf), real(turn, rule)

@@ -43,29 +43,31 @@ def invert(
     grey: bool = False,
     **options: Any,
 ) -> Result:
-    """Feature inversion (inverting a representation, pre-images): pictures that have the same code as `images`, made
-    from noise. Returns a Result; .image is (N * restarts, 3, H, W).
+    """Feature inversion (inverting a representation, pre-images): pictures that have the same code as
+    `images`, made from noise. Returns a Result; .image is (N * restarts, 3, H, W).
 
-        loss = ||phi(x) - phi_0||^2 / ||phi_0||^2 + smoothness * TV^beta(x / sigma) [ + ALPHA (3HW)^2 sum |x / sigma|^6 ]
+        loss = ||phi(x) - phi_0||^2 / ||phi_0||^2 + smoothness * TV^beta(x / sigma) [ + ALPHA (3HW)^2 sum |x
+        / sigma|^6 ]
 
-    phi: the activations of `layer`; phi_0: those of the picture. sigma = SPREAD sqrt(3 H W) is the usual norm of a
-    picture minus mid-grey: x / sigma has a norm of about 1, and the weights mean the same on every layer.
-    TV^beta: sum of (dx^2 + dy^2)^(beta / 2) over pixels and colours.
+    phi: the activations of `layer`; phi_0: those of the picture. sigma = SPREAD sqrt(3 H W) is the usual
+    norm of a picture minus mid-grey: x / sigma has a norm of about 1, and the weights mean the same on
+    every layer. TV^beta: sum of (dx^2 + dy^2)^(beta / 2) over pixels and colours.
 
-    method: "fourier", a Fourier canvas (its sigmoid bounds the values), by default 200 steps of Adam at a rate of
-    0.05; or "paper", pixels, gradient descent with momentum 0.9 in three stages (rate x 1, 0.1, 0.01 for 1/4, 1/2,
-    1/4 of the steps, 400), the momentum forgotten in between, rate 0.004 sigma^2; the alpha-norm keeps values
-    bounded; what leaves [0, 1] is clipped in the end.
+    method: "fourier", a Fourier canvas (its sigmoid bounds the values), by default 200 steps of Adam at a
+    rate of 0.05; or "paper", pixels, gradient descent with momentum 0.9 in three stages (rate x 1, 0.1,
+    0.01 for 1/4, 1/2, 1/4 of the steps, 400), the momentum forgotten in between, rate 0.004 sigma^2; the
+    alpha-norm keeps values bounded; what leaves [0, 1] is clipped in the end.
     smoothness: the paper's weight of TV; default: `paper_smoothness` for "paper", 0.2 for "fourier".
     restarts: start so many times, as one batch, from the seeds seed, seed + 1, ...; the restarts of the first
     picture come first.
-    grey: paint with one brightness, for networks such as `hog` that see no colours (and leave them to chance).
+    grey: paint with one brightness, for networks such as `hog` that see no colours (and leave them to
+    chance).
     options: of `ascend`; penalties come on top. history holds minus the first term. An interrupt, or progress
     returning False, keeps the picture so far.
 
     Raises VizlibError for an unknown layer or method, pictures that are none, and a code of zeros.
-    Mahendran & Vedaldi 2015, "Understanding Deep Image Representations by Inverting Them", section 3; constants
-    from their code.
+    Mahendran & Vedaldi 2015, "Understanding Deep Image Representations by Inverting Them", section 3;
+    constants from their code.
 
         >>> net, photo = vz.load("zfnet"), vz.photo("goldfish", 64)
         >>> vz.invert(net, photo, layer="conv3", restarts=2, steps=2).image.shape
@@ -98,9 +100,11 @@ def invert(
 
 
 def paper_smoothness(net: Network, layer: str) -> float:
-    """The paper's weight of total variation: 0.5 in the first third of the layers, 5 in the second, 50 in the last.
+    """The paper's weight of total variation: 0.5 in the first third of the layers, 5 in the second, 50 in
+    the last.
 
-    The paper: 0.5 up to relu2, 5 up to relu4, 50 from conv5 on, which are the thirds of `zfnet`; 0.5 for HOG and
+    The paper: 0.5 up to relu2, 5 up to relu4, 50 from conv5 on, which are the thirds of `zfnet`; 0.5 for
+    HOG and
     dense SIFT, where it has to be said: smoothness=0.5.
     Raises VizlibError for a layer that is not in net.layers.
 
@@ -130,7 +134,9 @@ def _start(images: torch.Tensor, restarts: int, seed: int, paper: bool, grey: bo
 
 
 def _descend(net: Network, goal: Objective, canvas: Canvas, options: dict[str, Any]) -> Result:
-    """The paper's stages, one `ascend` each, so that each begins without momentum. One Result for all of them."""
+    """The paper's stages, one `ascend` each, so that each begins without momentum. One Result for all of
+    them.
+    """
     counts = [max(1, round(share * options["steps"])) for _, share in STAGES]
     account, snapshots = Account(options.get("progress"), sum(counts)), options.get("snapshots", 8)
     parts: list[Result] = []

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Objective:
-    """An objective function: a score for each picture, read from the activations of some layers; higher is better.
+    """An objective function: a score for each picture, read from the activations of some layers; higher is
+    better.
 
     layers: the names to record; "logits" is what the network returns. read: {layer: activation} -> (N,).
     Objectives add, subtract and take factors.
@@ -58,8 +59,8 @@ class Objective:
 
 
 def objective(net: Network, target: Target | Objective) -> Objective:
-    """An Objective from what the course calls a target: a class, a label, vz.unit(...), a function of the logits,
-    or an Objective. Raises VizlibError for what is none of these, and for unknown classes and layers.
+    """An Objective from what the course calls a target: a class, a label, vz.unit(...), a function of the
+    logits, or an Objective. Raises VizlibError for what is none of these, and for unknown classes and layers.
 
         >>> vz.synthesis.objective(vz.load("zfnet"), "goldfish").layers
         ('logits',)
@@ -91,8 +92,8 @@ def channel(layer: str, k: int) -> Objective:
 
 
 def energy(layer: str) -> Objective:
-    """The objective of DeepDream, half the mean square of a layer: its slope is the activation itself, whatever is
-    there grows. Mordvintsev et al. 2015.
+    """The objective of DeepDream, half the mean square of a layer: its slope is the activation itself,
+    whatever is there grows. Mordvintsev et al. 2015.
     """
     return Objective((layer,), lambda a: 0.5 * a[layer].pow(2).flatten(1).mean(1), f"energy of {layer}")
 
@@ -101,7 +102,8 @@ def best_match(net: Network, guide: torch.Tensor, layer: str) -> Objective:
     """The objective of guided dreams: mean over positions i of max_j <a_i, b_j>, b_j the features of `guide`
     (1, 3, H, W), of any size, at its position j.
 
-    The slope at position i is the guide's feature that fits best, b_j(i): what is there becomes more like that.
+    The slope at position i is the guide's feature that fits best, b_j(i): what is there becomes more like
+    that.
     Mordvintsev et al. 2015, "guided dreams".
     """
     b = record(net, guide, layer)[layer]
@@ -117,8 +119,8 @@ def best_match(net: Network, guide: torch.Tensor, layer: str) -> Objective:
 
 
 def direction(layer: str, v: torch.Tensor | Sequence[float]) -> Objective:
-    """A direction objective (as of concept vectors): <mean over positions of a, v>, for a direction v (K,) among
-    the channels.
+    """A direction objective (as of concept vectors): <mean over positions of a, v>, for a direction v (K,)
+    among the channels.
     """
 
     def read(a: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -138,8 +140,8 @@ def same_code(net: Network, images: torch.Tensor, layer: str) -> Objective:
     scale = goal.flatten(1).pow(2).sum(1)
     if not bool((scale > 0).all()):
         raise VizlibError(
-            f"The code of {layer} is zero for one of these pictures, and everything and nothing has that code. "
-            "Choose another layer or picture."
+            f"The code of {layer} is zero for one of these pictures, and everything and nothing has that "
+            "code. Choose another layer or picture."
         )
     return Objective(
         (layer,), lambda a: -(a[layer] - goal).flatten(1).pow(2).sum(1) / scale, f"the code of {layer}"
@@ -147,8 +149,8 @@ def same_code(net: Network, images: torch.Tensor, layer: str) -> Objective:
 
 
 def gram(features: torch.Tensor) -> torch.Tensor:
-    """The Gram matrix of features: G_kl = mean over positions of a_k a_l, (N, K, h, w) -> (N, K, K). Gatys et al.
-    2015 divide the sum differently.
+    """The Gram matrix of features: G_kl = mean over positions of a_k a_l, (N, K, h, w) -> (N, K, K). Gatys
+    et al. 2015 divide the sum differently.
 
         >>> vz.synthesis.gram(torch.ones(1, 3, 4, 4)).shape
         torch.Size([1, 3, 3])
@@ -158,8 +160,8 @@ def gram(features: torch.Tensor) -> torch.Tensor:
 
 
 def same_style(net: Network, image: torch.Tensor, layers: Sequence[str]) -> Objective:
-    """The style loss, negated: -sum over layers of ||G - G_0||^2 / ||G_0||^2 with G the Gram matrices. 0 for the
-    style picture itself, wherever its parts are.
+    """The style loss, negated: -sum over layers of ||G - G_0||^2 / ||G_0||^2 with G the Gram matrices. 0
+    for the style picture itself, wherever its parts are.
 
     Raises VizlibError for a layer without positions, and for one that the style picture leaves at zero.
     Gatys, Ecker & Bethge 2016, section 2.2.
@@ -186,8 +188,9 @@ def _style_error(features: torch.Tensor, goal: torch.Tensor) -> torch.Tensor:
     """||gram(features) - goal||^2 / ||goal||^2, (N,), with as few products of matrices as it takes, which is
     where the time goes.
 
-    A: (K, n), channels and positions. With fewer positions than channels, ||A A^T|| = ||A^T A||, the smaller of
-    the two, and <A A^T, G_0> = <A, G_0 A>, whose slope in A is 2 G_0 A: what has just been computed.
+    A: (K, n), channels and positions. With fewer positions than channels, ||A A^T|| = ||A^T A||, the
+    smaller of the two, and <A A^T, G_0> = <A, G_0 A>, whose slope in A is 2 G_0 A: what has just been
+    computed.
     """
     a, scale = features.flatten(2), (goal**2).sum((1, 2))
     n = a.shape[2]
@@ -208,8 +211,8 @@ def _with_itself(a: torch.Tensor) -> torch.Tensor:
 
 
 def diversity(layer: str) -> Objective:
-    """The diversity term: -sum over the other pictures j of the batch of cos(G_i, G_j), for several answers to one
-    question. Olah et al. 2017.
+    """The diversity term: -sum over the other pictures j of the batch of cos(G_i, G_j), for several answers
+    to one question. Olah et al. 2017.
     """
 
     def read(a: dict[str, torch.Tensor]) -> torch.Tensor:

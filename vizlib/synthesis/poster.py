@@ -41,28 +41,29 @@ def style_poster(
     progress: Progress | None = None,
     **options: Any,
 ) -> Result:
-    """Coarse-to-fine style transfer in high resolution: `style_transfer` at each of `sizes`, each time from the
-    picture before. Returns a Result.
+    """Coarse-to-fine style transfer in high resolution: `style_transfer` at each of `sizes`, each time from
+    the picture before. Returns a Result.
 
-        x_1 = style_transfer(content_1, style_1),   x_i = style_transfer(content_i, style_i, start = x_(i-1) enlarged)
+        x_1 = style_transfer(content_1, style_1),   x_i = style_transfer(content_i, style_i, start = x_(i-1)
+        enlarged)
 
-    content_i has sizes[i] pixels on its longest side, style_i `stroke` times as many (above 1: broader strokes). A
-    unit that sees 77 pixels sees a head at the smallest size and an eyelash at the largest: one size alone gives
-    either fine strokes or bold shapes.
+    content_i has sizes[i] pixels on its longest side, style_i `stroke` times as many (above 1: broader
+    strokes). A unit that sees 77 pixels sees a head at the smallest size and an eyelash at the largest: one
+    size alone gives either fine strokes or bold shapes.
 
     content: (1, 3, H, W) in [0, 1]. style: a picture or a list of them.
     steps: at each size, or one number for all.
-    margin: so many pixels are mirrored around the picture and cut off in the end, because units at an edge see
-    zeros beyond it.
+    margin: so many pixels are mirrored around the picture and cut off in the end, because units at an edge
+    see zeros beyond it.
     options: of `style_transfer`.
-    .image and .images (the result of each size) have the last size; history runs over all sizes. progress(done,
-    total, preview), Stop and an interrupt: as in `ascend`.
+    .image and .images (the result of each size) have the last size; history runs over all sizes.
+    progress(done, total, preview), Stop and an interrupt: as in `ascend`.
 
     Raises VizlibError for sizes that do not grow, and whatever `style_transfer` refuses.
-    Gatys, Ecker, Bethge, Hertzmann & Shechtman 2017, "Controlling Perceptual Factors in Neural Style Transfer",
-    efficient high resolution.
+    Gatys, Ecker, Bethge, Hertzmann & Shechtman 2017, "Controlling Perceptual Factors in Neural Style
+    Transfer", efficient high resolution.
 
-        >>> net, photo, painting = vz.load("zfnet"), vz.photo("goldfish", 64), vz.photo("style_great_wave", 64)
+        >>> photo, painting, net = vz.photo("dahlia", 64), vz.photo("style_great_wave", 64), vz.load("zfnet")
         >>> vz.style_poster(net, photo, painting, sizes=(32, 64), steps=1).images.shape
         torch.Size([2, 3, 64, 64])
     """
@@ -96,8 +97,8 @@ def _sides(image: torch.Tensor, longest: float) -> tuple[int, int]:
 
 
 def _framed(image: torch.Tensor, margin: int) -> tuple[torch.Tensor, tuple]:
-    """The picture with `margin` mirrored pixels around it, or a few more so that both sides are multiples of 16;
-    and where it is within.
+    """The picture with `margin` mirrored pixels around it, or a few more so that both sides are multiples
+    of 16; and where it is within.
     """
     height, width = image.shape[-2:]
     more = [-(n + 2 * margin) % MULTIPLE for n in (height, width)]

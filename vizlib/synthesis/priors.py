@@ -29,8 +29,8 @@ def total_variation(images: torch.Tensor, beta: float = 2.0) -> torch.Tensor:
 
 
 def alpha_norm(images: torch.Tensor, alpha: float = 6.0, centre: float = 0.5) -> torch.Tensor:
-    """The alpha-norm: sum over pixels and colours of |x - centre|^alpha, (N,). Large alpha leaves values alone up
-    to a bound. Mahendran & Vedaldi 2015, section 3.2.
+    """The alpha-norm: sum over pixels and colours of |x - centre|^alpha, (N,). Large alpha leaves values
+    alone up to a bound. Mahendran & Vedaldi 2015, section 3.2.
     """
     return ((images - centre).abs() ** alpha).sum((1, 2, 3))
 
@@ -41,7 +41,9 @@ def outside(images: torch.Tensor) -> torch.Tensor:
 
 
 def decay(images: torch.Tensor, share: float) -> torch.Tensor:
-    """L2 decay, a step towards mid-grey: x <- 0.5 + (1 - share) (x - 0.5). Yosinski et al. 2015, section 4."""
+    """L2 decay, a step towards mid-grey: x <- 0.5 + (1 - share) (x - 0.5). Yosinski et al. 2015, section
+    4.
+    """
     return 0.5 + (1 - share) * (images - 0.5)
 
 
@@ -66,16 +68,16 @@ def every(k: int, change: Callable) -> Callable:
 
 
 def in_ball(images: torch.Tensor, radius: float, centre: torch.Tensor | float = 0.5) -> torch.Tensor:
-    """The nearest pictures no further than `radius` (root of the summed squares) from `centre`: projection onto a
-    norm ball, after Erhan et al. 2009.
+    """The nearest pictures no further than `radius` (root of the summed squares) from `centre`: projection
+    onto a norm ball, after Erhan et al. 2009.
     """
     away = images - centre
     return centre + away * (radius / away.flatten(1).norm(dim=1).clamp(min=radius)).view(-1, 1, 1, 1)
 
 
 def clip_small_norm(images: torch.Tensor, percent: float) -> torch.Tensor:
-    """Pixels whose distance to mid-grey is below the given percentile become mid-grey: clipping pixels with small
-    norm. Yosinski et al. 2015, section 4.
+    """Pixels whose distance to mid-grey is below the given percentile become mid-grey: clipping pixels with
+    small norm. Yosinski et al. 2015, section 4.
     """
     return _keep_above(images, (images - 0.5).norm(dim=1, keepdim=True), percent)
 
@@ -94,8 +96,8 @@ def _keep_above(images: torch.Tensor, strength: torch.Tensor, percent: float) ->
 
 
 def high_share(images: torch.Tensor, above: float = 0.25) -> torch.Tensor:
-    """The share of a picture's energy, its mean aside, in waves of more than `above` cycles per pixel: (N,) in
-    [0, 1].
+    """The share of a picture's energy, its mean aside, in waves of more than `above` cycles per pixel: (N,)
+    in [0, 1].
 
         >>> round(float(vz.synthesis.priors.high_share(vz.photo("goldfish", 64))), 2)
         0.02

@@ -38,8 +38,8 @@ MAKERS = {
 
 
 def make_stepper(optimizer: str | Callable, knobs: torch.Tensor, rate: float) -> Any:
-    """The optimizer with this name, or that this function makes, for the parameters of a canvas. It makes the loss,
-    minus the score, smaller. Raises VizlibError for an unknown name.
+    """The optimizer with this name, or that this function makes, for the parameters of a canvas. It makes
+    the loss, minus the score, smaller. Raises VizlibError for an unknown name.
     """
     if callable(optimizer):
         return optimizer(knobs, rate)

@@ -40,35 +40,39 @@ def style_transfer(
     smoothness: float = 20.0,
     **options: Any,
 ) -> Result:
-    """Neural style transfer: a picture with the content of one picture and the style of another. Returns a Result.
+    """Neural style transfer: a picture with the content of one picture and the style of another. Returns a
+    Result.
 
         loss = content_weight * sum_l v_l ||A_l - P_l||^2 / ||P_l||^2
              + style_weight * sum_i m_i sum_l w_l ||G_l - S_il||^2 / ||S_il||^2
              + smoothness * total variation per pixel + 10 * squares outside [0, 1] per pixel
 
-    A_l: (K, h, w), the activations of layer l; P_l those of `content`. G_l: (K, K), the mean over positions of
-    a a^T, the Gram matrix; S_il that of style picture i. The weights of layers and of styles are scaled to add up
-    to 1. Gatys divides by 4 N^2 M^2 and not by the target; here a loss of 1 means as wrong as an activation of
-    zero, for every layer and network, so that weights carry over.
+    A_l: (K, h, w), the activations of layer l; P_l those of `content`. G_l: (K, K), the mean over positions
+    of a a^T, the Gram matrix; S_il that of style picture i. The weights of layers and of styles are scaled
+    to add up to 1. Gatys divides by 4 N^2 M^2 and not by the target; here a loss of 1 means as wrong as an
+    activation of zero, for every layer and network, so that weights carry over.
 
     What to paint:
-    content: (1, 3, H, W) in [0, 1]. style: (1, 3, h, w), of any size (which is that of its strokes), or a list.
+    content: (1, 3, H, W) in [0, 1]. style: (1, 3, h, w), of any size (which is that of its strokes), or a
+    list.
     content_layers, style_layers: names, or {name: weight}; default: see `style_layers_of`.
     content_weight, style_weight: of the two losses. mix: of several styles, a weight each.
     start: "content", "noise", "style" or a picture.
     colours: "style"; "matched": the style picture first gets the content's mean colour and covariance;
     "luminance": only the brightness is painted, and the content's colours are put back (Gatys et al. 2016,
     "Preserving Color in Neural Artistic Style Transfer").
-    average: take means where the network takes maxima over windows. smoothness: the weight of total variation.
+    average: take means where the network takes maxima over windows. smoothness: the weight of total
+    variation.
 
     How to get there:
-    options: of `ascend`; by default 150 steps of L-BFGS, at a rate of 1 (0.03 for another optimizer); penalties
-    come on top. history holds minus the two weighted losses.
+    options: of `ascend`; by default 150 steps of L-BFGS, at a rate of 1 (0.03 for another optimizer);
+    penalties come on top. history holds minus the two weighted losses.
 
-    Raises VizlibError for what does not fit, layers in which a picture leaves nothing, and a loss that is no number.
+    Raises VizlibError for what does not fit, layers in which a picture leaves nothing, and a loss that is
+    no number.
     Gatys, Ecker & Bethge 2016, "Image Style Transfer Using Convolutional Neural Networks", section 2.
 
-        >>> net, photo, painting = vz.load("zfnet"), vz.photo("goldfish", 64), vz.photo("style_great_wave", 64)
+        >>> photo, painting, net = vz.photo("dahlia", 64), vz.photo("style_great_wave", 64), vz.load("zfnet")
         >>> vz.style_transfer(net, photo, painting, style_weight=5, steps=2).image.shape
         torch.Size([1, 3, 64, 64])
     """
@@ -102,7 +106,8 @@ def texture(
     smoothness: float = 0.0,
     **options: Any,
 ) -> Result:
-    """Texture synthesis: a picture from noise with the Gram matrices of `style`, and nothing of where things are.
+    """Texture synthesis: a picture from noise with the Gram matrices of `style`, and nothing of where
+    things are.
     Returns a Result.
 
         loss = sum_l w_l ||G_l - S_l||^2 / ||S_l||^2,   as in `style_transfer` without the content
@@ -131,9 +136,9 @@ def texture(
 def style_layers_of(net: Network) -> tuple[list[str], list[str]]:
     """The content layers and the style layers where nobody names them: two lists.
 
-    A VGG: relu4_2, and the first of each block, as in the paper. Another network: its ReLUs (or, where these have
-    no names, the named layers with positions), five of them at most, evenly chosen; the content is the one in the
-    middle. Raises VizlibError for a network without such layers.
+    A VGG: relu4_2, and the first of each block, as in the paper. Another network: its ReLUs (or, where
+    these have no names, the named layers with positions), five of them at most, evenly chosen; the content
+    is the one in the middle. Raises VizlibError for a network without such layers.
 
         >>> vz.synthesis.style_layers_of(vz.load("zfnet"))
         (['relu3'], ['relu1', 'relu2', 'relu3', 'relu4', 'relu5'])

@@ -21,19 +21,21 @@ def jitter(
     roll: int = 0,
     pad: int = 0,
 ) -> torch.Tensor:
-    """Random transformations (transformation robustness): each picture moved, enlarged and turned by an amount of
-    its own. (N, 3, H, W) -> the same, or larger by `pad`, differentiable. Beyond lies mid-grey.
+    """Random transformations (transformation robustness): each picture moved, enlarged and turned by an
+    amount of its own. (N, 3, H, W) -> the same, or larger by `pad`, differentiable. Beyond lies mid-grey.
 
     shift: at most so many pixels, in each direction.
     scale: a factor between 1 - scale and 1 + scale.
     rotate: at most so many degrees.
-    roll: at most so many whole pixels, in each direction; what leaves on one side comes back on the other, and no
-    value changes.
-    pad: so many pixels of mid-grey all around, before anything moves, so that less is pushed out of the frame.
+    roll: at most so many whole pixels, in each direction; what leaves on one side comes back on the other,
+    and no value changes.
+    pad: so many pixels of mid-grey all around, before anything moves, so that less is pushed out of the
+    frame.
     generator: all amounts are drawn from it, evenly, on the CPU: the same ones for every device.
 
     One bilinear resampling does the first three at once. After Olah, Mordvintsev & Schubert 2017, "Feature
-    Visualization", who pad, shift, scale, turn and shift again; roll: Mordvintsev et al. 2015, "Inceptionism".
+    Visualization", who pad, shift, scale, turn and shift again; roll: Mordvintsev et al. 2015,
+    "Inceptionism".
 
         >>> photo, drawn = vz.photo("goldfish", 64), torch.Generator().manual_seed(0)
         >>> vz.synthesis.jitter(photo, drawn, shift=8, rotate=10).shape

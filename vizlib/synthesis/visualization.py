@@ -22,12 +22,13 @@ ROBUST = {"shift": 8, "scale": 0.08, "rotate": 8}
 def visualize(
     net: Network, target: Target | Objective, *, canvas: Canvas | None = None, **options: Any
 ) -> Result:
-    """Feature visualization: a picture that `target` likes, by activation maximization on a Fourier canvas of the
-    network's size that is shaken before every look. Returns a Result.
+    """Feature visualization: a picture that `target` likes, by activation maximization on a Fourier canvas
+    of the network's size that is shaken before every look. Returns a Result.
 
     target: a label, a class, vz.unit(...), a function of the logits, or an Objective.
     canvas: another start.
-    options: of `ascend`; by default 192 steps at a rate of 0.05, jitter={"shift": 8, "scale": 0.08, "rotate": 8}.
+    options: of `ascend`; by default 192 steps at a rate of 0.05, jitter={"shift": 8, "scale": 0.08,
+    "rotate": 8}.
 
     Raises VizlibError where a unit gives no slope because it is off from beginning to end.
     Olah, Mordvintsev & Schubert 2017, "Feature Visualization".
@@ -56,20 +57,21 @@ def class_picture(
     count: int = 1,
     **options: Any,
 ) -> Result:
-    """Class visualization (class model, class appearance model): one object of the class that `target` names, as
-    the network would have it, in the middle of a grey picture. Returns a Result.
+    """Class visualization (class model, class appearance model): one object of the class that `target`
+    names, as the network would have it, in the middle of a grey picture. Returns a Result.
 
-    A Fourier canvas with a window, shaken, turned and above all scaled before every look, so that a single object
-    has to fill it at every size. A little of the waves' energy and of the total variation is taken off the logit,
-    so that no colour saturates and fine waves have to be worth their price.
+    A Fourier canvas with a window, shaken, turned and above all scaled before every look, so that a single
+    object has to fill it at every size. A little of the waves' energy and of the total variation is taken
+    off the logit, so that no colour saturates and fine waves have to be worth their price.
 
     target: as in `ascend`.
     size: side, or (height, width), in pixels, by default the network's.
     count: so many pictures, from different noise.
     options: of `ascend`, by default 128 steps; jitter and penalties replace those named above.
 
-    The question: Simonyan, Vedaldi & Zisserman 2013, "Deep Inside Convolutional Networks", section 2. The canvas:
-    after Olah, Mordvintsev & Schubert 2017, "Feature Visualization"; the window and the weights are our own.
+    The question: Simonyan, Vedaldi & Zisserman 2013, "Deep Inside Convolutional Networks", section 2. The
+    canvas: after Olah, Mordvintsev & Schubert 2017, "Feature Visualization"; the window and the weights are
+    our own.
 
         >>> net = vz.load("zfnet")
         >>> vz.class_picture(net, "goldfish", count=2, steps=2).image.shape
