@@ -136,9 +136,9 @@ def test_progress_hears_of_every_generation(net):
     "options, words",
     [
         ({"encoding": "indirect"}, "encoding is one of direct, cppn"),
-        ({"generations": 0}, "generations is a whole number, at least 1"),
-        ({"population": 2.5}, "population is a whole number, at least 1"),
-        ({"size": -1}, "size is a whole number, at least 1"),
+        ({"generations": 0}, "generations is a whole number, 1 or more"),
+        ({"population": 2.5}, "population is a whole number, 1 or more"),
+        ({"size": -1}, "size is a number of pixels, or two, .* 1 or more; this is -1"),
         ({"target": [1, 1]}, "one or more different ones"),
         ({"target": []}, "one or more different ones"),
         ({"target": "bagel"}, "bagel"),

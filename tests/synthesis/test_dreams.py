@@ -237,12 +237,12 @@ def test_an_interrupt_within_a_frame_keeps_the_finished_frames(net, clouds):
         ({"layer": "conv4", "target": 3}, "Say what to dream of, in one way"),
         ({"target": 3, "guide": torch.zeros(1, 3, 64, 64)}, "A guide needs a layer"),
         ({"layer": "conv9"}, "no layer 'conv9'. Nearest: conv"),
-        ({"layer": "conv4", "octaves": 0}, "octaves is a positive number"),
+        ({"layer": "conv4", "octaves": 0}, "octaves is a whole number, 1 or more"),
         ({"layer": "conv4", "octaves": 12}, "The smallest of 12 octaves has .* Take octaves=\\d"),
         ({"layer": "conv4", "scale": 1.0}, "scale is the factor from one octave to the next, above 1"),
         ({"layer": "conv4", "rate": 2.0}, "rate is how far a pixel moves in a step"),
         ({"layer": "conv4", "rate": float("nan")}, "rate is how far a pixel moves in a step"),
-        ({"layer": "conv4", "tile": 3}, "tile is a number of pixels, here at least"),
+        ({"layer": "conv4", "tile": 3}, "tile is None, or a number of pixels; for this layer, \\d+ or more; this is 3"),
     ],
 )
 def test_what_cannot_be_dreamt(net, clouds, options, telling):

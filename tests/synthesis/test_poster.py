@@ -81,7 +81,7 @@ def test_an_interrupt_keeps_the_picture_too(tiny, pair):
         ({"sizes": (48.0,)}, "in whole pixels"),
         ({"sizes": (48, 64), "steps": (1, 2, 3)}, "one for each size; there are 2 sizes and 3 numbers"),
         ({"margin": 40}, "margin is 0 to 16 pixels"),
-        ({"stroke": 0}, "stroke a factor above 0"),
+        ({"stroke": 0}, "stroke is a factor above 0"),
         ({"sizes": (32,), "steps": 1}, "32 x 21 pixels is too narrow"),
         ({"style": torch.zeros(2, 3, 16, 16)}, "A style is one picture"),
         ({"colours": "sepia", "sizes": (64,), "steps": 1}, "colours is one of"),
