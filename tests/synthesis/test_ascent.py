@@ -159,7 +159,7 @@ def test_with_penalties_a_change_gets_the_slope_of_what_is_climbed(tiny):
 
 
 def test_yosinskis_changes_are_those_of_the_paper_written_out(tiny):
-    """One step up the slope g, clipped; then the 90 % of the pixels where |sum over colours of (x - 0.5) g| is
+    """A step up the slope g, clipped; then the 90 % of the pixels where |sum over colours of (x - 0.5) g| is
     smallest become grey.
     """
     net, x = tiny(), sy.noise(16, spread=0.3)
@@ -189,7 +189,9 @@ def test_a_loss_that_is_no_number_says_what_to_lower(tiny, left_as_found):
 
 
 def test_a_start_whose_score_is_no_number_is_not_blamed_on_the_rate(tiny):
-    with pytest.raises(vz.VizlibError, match="The score of the start is nan, before any step. Look for a div"):
+    with pytest.raises(
+        vz.VizlibError, match="The score of the start is nan, before any step. Look for a div"
+    ):
         sy.ascend(tiny(), lambda z: z[:, 0] * float("nan"), sy.Fourier(16), steps=3)
 
 

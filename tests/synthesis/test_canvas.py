@@ -26,7 +26,7 @@ def test_one_knob_is_one_wave_of_one_colour(size):
 
 @pytest.mark.parametrize("size", [(16, 40), (40, 16)])
 def test_waves_that_fit_into_the_longest_side_are_weighed_by_their_frequency(size):
-    """w = 1 / f down to the longest wave that fits: one wave along 40 pixels is twice as heavy as two of them."""
+    """w = 1 / f down to the longest wave that fits: one along 40 pixels is twice as heavy as two."""
 
     def swing(waves):
         canvas = Fourier(size, spread=0, power=1, colours=False)

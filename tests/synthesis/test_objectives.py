@@ -44,13 +44,13 @@ def test_a_list_of_objectives_has_a_sum(tiny, pictures):
     parts = [sy.channel("conv1", k) for k in range(3)]
     torch.testing.assert_close(read(net, x, sum(parts)), sum(read(net, x, part) for part in parts))
     with pytest.raises(TypeError):
-        parts[0] + 1  # noqa: B018
+        parts[0] + 1
     with pytest.raises(vz.VizlibError, match="takes a number as a factor"):
-        parts[0] * parts[1]  # noqa: B018
+        parts[0] * parts[1]
 
 
 class Cosine(torch.nn.Module):
-    """A cosine head: ten times the cosines of projected features with four directions; no layer puts out logits."""
+    """A cosine head: ten times the cosines of features with four directions; no layer puts out logits."""
 
     def __init__(self):
         super().__init__()

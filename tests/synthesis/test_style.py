@@ -57,7 +57,7 @@ def test_features_c_times_as_large_cost_c_to_the_fourth_and_the_relative_loss_do
 
 @pytest.mark.parametrize("shape", [(3, 7), (7, 3)], ids=["more positions", "more channels"])
 def test_gatys_slope_of_the_style_loss(shape):
-    """dE/dF = F^T (G - A) / (N^2 M^2), transposed, for E = sum (G - A)^2 / (4 N^2 M^2), N channels, M positions, and
+    """dE/dF = F^T (G - A) / (N^2 M^2), transposed, for E = sum (G - A)^2 / (4 N^2 M^2): N channels, M places,
     sums over positions. Gatys et al. 2016, equation 6.
     """
     f, a = drawn(*shape).requires_grad_(), drawn(*shape, seed=1)
