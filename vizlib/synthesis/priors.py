@@ -100,7 +100,7 @@ def high_share(images: torch.Tensor, above: float = 0.25) -> torch.Tensor:
     in [0, 1].
 
         >>> round(float(vz.synthesis.priors.high_share(vz.photo("goldfish", 64))), 2)
-        0.02
+        0.04
     """
     power = torch.fft.rfft2(images - images.mean((2, 3), keepdim=True)).abs() ** 2
     power[..., 1 : (images.shape[-1] + 1) // 2] *= 2  # rfft keeps one of each pair of conjugate waves
