@@ -4,6 +4,8 @@ Pictures are float32 tensors (N, 3, H, W), RGB, in [0, 1]; networks normalize fo
 takes (net, images, target) first and returns raw values; scaling for the eye is a separate step.
 """
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
 from . import synthesis
 from .attribution import (
     cam,
@@ -33,6 +35,7 @@ from .attribution import (
     ssim,
 )
 from .deception import evolve, fgsm, lbfgs_attack, pgd
+from .deprecation import moved as _moved
 from .display import (
     Panel,
     centre,
@@ -112,3 +115,15 @@ from .synthesis import (
 from .table import Table
 
 __version__ = "0.1.0"
+
+if not _TYPE_CHECKING:  # a checker would take every name for one of these
+    __getattr__ = _moved(
+        __name__,
+        {
+            "center": "vizlib.centre",
+            "strongest": "vizlib.top_patches",
+            "detectors": "vizlib.dissect",
+            "checks": "vizlib.course.checks",
+            "environment": "vizlib.course.environment",
+        },
+    )

@@ -31,7 +31,7 @@ def total_variation(answer: Callable) -> None:
             and abs(float(seen.detach()) - expected) > 1e-3
         ):
             raise NotYet(
-                f"{words} should be {expected:g}; yours is {float(seen.detach()):g}. Which axes do you compare?"
+                f"{words} should be {expected:g}; yours is {float(seen.detach()):g}. Which axes are compared?"
             )
     x = drawn(2, 3, 5, 7)
     both = (x[..., 1:] - x[..., :-1]).pow(2).sum((1, 2, 3)) + (x[..., 1:, :] - x[..., :-1, :]).pow(2).sum(
