@@ -1,7 +1,9 @@
 """Old names and keywords: they work, they warn where the caller sees it, and tools see the new ones only."""
 
+import contextlib
 import importlib
 import inspect
+import operator
 import pickle
 import subprocess
 import sys
@@ -55,14 +57,33 @@ def test_the_warning_is_given_in_the_name_of_who_called_the_library_not_of_the_l
 
 def test_for_editors_inspect_and_pickle_it_is_the_function_that_is_written_there():
     assert str(inspect.signature(fitted)) == "(net, *, batch_size=8, optimizer='adam')"
-    assert inspect.getsource(fitted).startswith(
-        "@renamed("
-    ) and "return net, batch_size" in inspect.getsource(fitted)
+    source = inspect.getsource(fitted)
+    assert source.startswith("@renamed(") and "return net, batch_size" in source
     assert fitted.__doc__ == "A docstring." and fitted.__name__ == "fitted"
-    if sys.modules.get(__name__) is not None:
-        assert pickle.loads(pickle.dumps(fitted)) is fitted
+    for method in (fitted, vz.gradient, vz.texture):
+        assert pickle.loads(pickle.dumps(method)) is method
     cloudpickle = pytest.importorskip("cloudpickle")
     assert cloudpickle.loads(cloudpickle.dumps(fitted))("net", batch_size=3) == ("net", 3, "adam")
+
+
+CHUNK = """cam grad_cam layer_cam guided_grad_cam deletion insertion gradient deconvnet guided_backprop
+gradient_times_input saliency occlusion occluded integrated_gradients lrp score_cam smoothgrad fgsm pgd
+dissect logits_through empirical_receptive_field minimal_image representation.unit_correlations
+representation.franken"""
+OPTIMISER = "style_transfer texture synthesis.ascend"
+KEYWORDS = {name: ("chunk", "batch_size") for name in CHUNK.split()}
+KEYWORDS |= {name: ("optimiser", "optimizer") for name in OPTIMISER.split()}
+
+
+@pytest.mark.parametrize("name", KEYWORDS)
+def test_the_librarys_old_keywords_are_taken_for_the_new_ones(name):
+    """Whatever comes of the call, which has nothing to work on: the keyword is known by both names."""
+    old, new = KEYWORDS[name]
+    method = operator.attrgetter(name)(vz)
+    with pytest.warns(DeprecationWarning, match=rf"\({old}=...\) is called \w+\({new}=...\) now") as seen:
+        with contextlib.suppress(Exception):
+            method(None, None, None, **{old: 3})
+    assert seen[0].filename == __file__
 
 
 OLD = {
