@@ -16,6 +16,7 @@ from torch import nn
 
 from ...errors import VizlibError
 from ...files import write_whole
+from ...threads import yield_to_others
 
 SAVE_EVERY = 300  # seconds
 TOO_FAST = "the learning rate is too high for this network, or its inputs are not finite."
@@ -86,6 +87,7 @@ def fit(
     model.train()
     try:
         for step in range(start, steps):
+            yield_to_others()
             inputs, targets = (t.to(device, non_blocking=True) for t in batch(step))
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
                 group["lr"] = rate * one_cycle(step / steps)
