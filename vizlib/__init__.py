@@ -35,6 +35,7 @@ from .attribution import (
     ssim,
 )
 from .deception import evolve, fgsm, lbfgs_attack, pgd
+from .deprecation import moved as _moved
 from .display import (
     centre,
     choose_label,
@@ -117,8 +118,18 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
+_MOVED = _moved(
+    __name__,
+    {
+        "center": "vizlib.centre",
+        "strongest": "vizlib.top_patches",
+        "detectors": "vizlib.dissect",
+        "checks": "vizlib.course.checks",
+        "environment": "vizlib.course.environment",
+    },
+)
 
-def __getattr__(name: str) -> object:
-    if name == "Panel":  # a widget: Jupyter is imported by who asks for it
-        return display.Panel
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:  # a checker would take every name for one of these
+
+    def __getattr__(name: str) -> object:
+        return display.Panel if name == "Panel" else _MOVED(name)  # a widget: Jupyter is imported by who asks

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import vizlib as vz
-from vizlib.course.training.scenenet import test_batches as fresh
+from vizlib.course.training.scenenet import fresh_batches as fresh
 from vizlib.course.training.weights import accuracy
 from vizlib.images import portraits
 from vizlib.models.stored import stored, weights_folder
