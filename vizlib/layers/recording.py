@@ -5,8 +5,6 @@ from contextlib import contextmanager
 
 import torch
 
-from ..images import check_images
-
 
 class _Enough(Exception):
     """Ends a forward pass: all that was asked for has been seen."""
@@ -85,7 +83,7 @@ def record(net, images, layers):
     the layers is computed. Raises VizlibError for an unknown layer, with the nearest names.
     """
     layers = [layers] if isinstance(layers, str) else list(layers)
-    images = check_images(images)
+    images = net.check(images)
     with torch.no_grad():
         with tap(net, layers, stop=True) as taken:
             net(images)

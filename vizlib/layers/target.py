@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import torch
 
 from ..errors import VizlibError
-from ..images import check_images
 from .recording import tap
 
 
@@ -45,7 +44,7 @@ def prepare(net, images, target):
     (each picture's own top class). Raises VizlibError for classes that do not exist or a list of the wrong
         length.
     """
-    images = check_images(images)
+    images = net.check(images)
     if target is None or isinstance(target, unit):
         return images, target
     if callable(target):
@@ -64,7 +63,7 @@ def prepare(net, images, target):
             f"There are {len(images)} pictures and {len(classes)} targets. Give one target per picture, or a "
             "single one for all."
         )
-    return images, torch.tensor(classes)
+    return images, torch.tensor(classes, device=net.device)
 
 
 def scores(net, images, target):

@@ -79,6 +79,13 @@ class Network(nn.Module):
         return logits
 
     @property
+    def device(self):
+        return self.mean.device
+
+    def check(self, images):
+        return check_images(images).detach().to(self.device)
+
+    @property
     def neutral(self):
         """The colour that the network sees as zero: (1, 3, 1, 1) in [0, 1]."""
         return self.mean
