@@ -4,7 +4,7 @@ Pictures are float32 tensors (N, 3, H, W), RGB, in [0, 1]; networks normalize fo
 takes (net, images, target) first and returns raw values; scaling for the eye is a separate step.
 """
 
-from . import synthesis
+from . import sweep, synthesis
 from .attribution import (
     cam,
     completeness_error,
@@ -75,11 +75,14 @@ from .images import (
 from .layers import receptive_field, record, unit
 from .models import Network, anatomy, load, networks
 from .representation import (
+    Dissection,
     EquivariantMap,
+    TopPatches,
     autoencoder,
     decode,
     decoder,
     detectors,
+    dissect,
     embed,
     empirical_receptive_field,
     fit_equivariance,
@@ -91,9 +94,11 @@ from .representation import (
     neighbour_agreement,
     neighbours,
     strongest,
+    top_patches,
     train_equivariance,
     train_stitch,
 )
+from .sweep import folder
 from .synthesis import (
     class_picture,
     dream,

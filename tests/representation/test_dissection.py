@@ -24,7 +24,7 @@ def coloured():
 
 
 def test_a_unit_that_is_the_mask_has_iou_one(colour_averages, coloured):
-    found = vz.detectors(colour_averages, coloured, "relu", top=8 / 192)
+    found = vz.dissect(colour_averages, coloured, "relu", top=8 / 192)
     assert found.objects == ["apple", "pear"]
     assert found.iou.tolist() == [[1, 0], [0, 1], [0, 0]]  # red, green, and the dead third
     assert found.count() == 2 and found.best.indices[:2].tolist() == [0, 1]
@@ -33,47 +33,47 @@ def test_a_unit_that_is_the_mask_has_iou_one(colour_averages, coloured):
 
 
 def test_iou_worked_out_by_hand(colour_averages, coloured):
-    half = vz.detectors(colour_averages, coloured, "relu", top=4 / 192)
+    half = vz.dissect(colour_averages, coloured, "relu", top=4 / 192)
     assert half.iou[0].tolist() == [0.5, 0]  # only the brighter apple: 4 of 8
     coloured.owners[0, 1:3, 3] = 0  # the apple is larger than its colour: 8 of 10
-    assert vz.detectors(colour_averages, coloured, "relu", top=8 / 192).iou[0, 0] == pytest.approx(0.8)
+    assert vz.dissect(colour_averages, coloured, "relu", top=8 / 192).iou[0, 0] == pytest.approx(0.8)
     coloured.owners[0] = -1  # no apple there, though it is red: 4 of 8
-    assert vz.detectors(colour_averages, coloured, "relu", top=8 / 192).iou[0, 0] == pytest.approx(0.5)
+    assert vz.dissect(colour_averages, coloured, "relu", top=8 / 192).iou[0, 0] == pytest.approx(0.5)
 
 
 def test_the_table_says_which_object_and_how_often_it_is_in_the_favourites(colour_averages, coloured):
-    rows = vz.detectors(colour_averages, coloured, "relu", top=8 / 192).table(0.5, top=2)
+    rows = vz.dissect(colour_averages, coloured, "relu", top=8 / 192).table(0.5, top=2)
     assert rows["unit"] == [0, 1] and rows["object"] == ["apple", "pear"]
     assert rows["precision"] == [1, 1] and rows["chance"] == pytest.approx([2 / 3, 2 / 3])
 
 
 def test_the_mask_of_a_unit_in_a_picture(colour_averages, coloured):
-    found = vz.detectors(colour_averages, coloured, "relu", top=8 / 192)
+    found = vz.dissect(colour_averages, coloured, "relu", top=8 / 192)
     assert torch.equal(found.mask(0, 2)[0, 0] == 1, coloured.owners[2] == 1)
     assert found.mask(0, 1).sum() == 0 and found.mask(2, 0).sum() == 0
 
 
 def test_shuffled_masks_are_those_of_another_picture(colour_averages, coloured):
-    found = vz.detectors(colour_averages, coloured, "relu", top=8 / 192)
+    found = vz.dissect(colour_averages, coloured, "relu", top=8 / 192)
     for seed in range(4):
         order = torch.randperm(3, generator=torch.Generator().manual_seed(seed)).tolist()
         moved = coloured._replace(owners=coloured.owners[order], names=[coloured.names[i] for i in order])
         assert torch.equal(
-            found.shuffled(seed), vz.detectors(colour_averages, moved, "relu", top=8 / 192).iou
+            found.shuffled(seed), vz.dissect(colour_averages, moved, "relu", top=8 / 192).iou
         )
 
 
 def test_a_rotation_mixes_units_and_a_permutation_only_renames_them(colour_averages, coloured):
-    own = vz.detectors(colour_averages, coloured, "relu", top=8 / 192)
-    swapped = vz.detectors(colour_averages, coloured, "relu", top=8 / 192, mix=torch.eye(3)[[1, 0, 2]])
+    own = vz.dissect(colour_averages, coloured, "relu", top=8 / 192)
+    swapped = vz.dissect(colour_averages, coloured, "relu", top=8 / 192, mix=torch.eye(3)[[1, 0, 2]])
     assert torch.equal(swapped.iou, own.iou[[1, 0, 2]])
-    both = vz.detectors(colour_averages, coloured, "relu", top=16 / 192, mix=torch.tensor([[1.0, 1.0, 0.0]]))
+    both = vz.dissect(colour_averages, coloured, "relu", top=16 / 192, mix=torch.tensor([[1.0, 1.0, 0.0]]))
     assert both.iou.tolist() == [[0.5, 0.5]]  # red or green: 8 of 16, for each
 
 
 def test_the_strong_pixels_are_about_the_share_asked_for_and_those_of_the_enlarged_maps():
     net, scenes = vz.load("scenenet"), vz.collages(12, seed=5)
-    found = vz.detectors(net, scenes, "relu5", top=0.02, batch_size=5)
+    found = vz.dissect(net, scenes, "relu5", top=0.02, batch_size=5)
     maps = vz.record(net, scenes.images, "relu5")["relu5"]
     for k in (0, 100):
         large = torch.nn.functional.interpolate(maps[:, k : k + 1], 96, mode="bilinear") > found.threshold[k]
@@ -83,7 +83,7 @@ def test_the_strong_pixels_are_about_the_share_asked_for_and_those_of_the_enlarg
 
 def test_the_iou_is_scikit_learns_jaccard_score():
     net, scenes = vz.load("scenenet"), vz.collages(12, seed=5)
-    found = vz.detectors(net, scenes, "relu5", top=0.02)
+    found = vz.dissect(net, scenes, "relu5", top=0.02)
     for k, c in ((7, 0), (56, 5), (36, found.objects.index(scenes.names[0][0]))):
         name = found.objects[c]
         inside = [
@@ -98,13 +98,13 @@ def test_the_iou_is_scikit_learns_jaccard_score():
 
 def test_a_trained_last_layer_has_detectors_and_an_untrained_one_hardly_any():
     scenes = vz.collages(120, seed=(18, 5))
-    assert vz.detectors(vz.load("scenenet"), scenes, "relu5").count() > 96
-    assert vz.detectors(vz.load("scenenet@0"), scenes, "relu5").count() < 10
+    assert vz.dissect(vz.load("scenenet"), scenes, "relu5").count() > 96
+    assert vz.dissect(vz.load("scenenet@0"), scenes, "relu5").count() < 10
 
 
 def test_progress_and_stop(colour_averages, coloured):
     seen = []
-    found = vz.detectors(
+    found = vz.dissect(
         colour_averages,
         coloured,
         "relu",
@@ -116,7 +116,7 @@ def test_progress_and_stop(colour_averages, coloured):
 
 def test_what_cannot_be_used(colour_averages, coloured):
     with pytest.raises(vz.VizlibError, match="no grid of positions"):
-        vz.detectors(vz.load("scenenet"), vz.collages(1), "logits")
+        vz.dissect(vz.load("scenenet"), vz.collages(1), "logits")
     for top in (0, 1, 1.5):
         with pytest.raises(vz.VizlibError, match="between 0 and 1"):
-            vz.detectors(colour_averages, coloured, "relu", top=top)
+            vz.dissect(colour_averages, coloured, "relu", top=top)

@@ -22,7 +22,7 @@ def spots():
 
 
 def test_each_picture_counts_once_with_its_highest_place(colour_averages, spots):
-    found = vz.strongest(colour_averages, spots, "relu", top=2)
+    found = vz.top_patches(colour_averages, spots, "relu", top=2)
     assert found.values[0].tolist() == pytest.approx([0.9, 0.7])
     assert found.picture[0].tolist() == [0, 1]
     assert found.at[0].tolist() == [[6, 1], [3, 11]]
@@ -30,7 +30,7 @@ def test_each_picture_counts_once_with_its_highest_place(colour_averages, spots)
 
 
 def test_patches_are_cut_around_the_place_and_filled_up_beyond_the_border(colour_averages, spots):
-    found = vz.strongest(colour_averages, spots, "relu", top=2)
+    found = vz.top_patches(colour_averages, spots, "relu", top=2)
     assert found.patches(0).shape == (2, 3, 1, 1) and found.patches(0)[:, 0, 0, 0].tolist() == pytest.approx(
         [0.9, 0.7]
     )
@@ -47,7 +47,7 @@ def test_patches_are_cut_around_the_place_and_filled_up_beyond_the_border(colour
 def test_the_field_of_a_deep_unit_holds_what_excited_it():
     net = vz.load("scenenet")
     picture = vz.photo("giant_panda", 96)
-    found = vz.strongest(net, [picture], "relu3", top=1)
+    found = vz.top_patches(net, [picture], "relu3", top=1)
     k = int(found.values[:, 0].argmax())
     y, x = found.at[k, 0].tolist()
     assert 2 <= y <= 9 and 2 <= x <= 9  # inside, so that nothing of its field lies beyond the border
@@ -61,7 +61,7 @@ def test_the_field_of_a_deep_unit_holds_what_excited_it():
 
 
 def test_the_same_places_of_other_maps(colour_averages, spots):
-    found = vz.strongest(colour_averages, spots, "relu", top=2)
+    found = vz.top_patches(colour_averages, spots, "relu", top=2)
     maps = [torch.arange(64.0).view(1, 8, 8), torch.arange(48.0).view(1, 4, 12)]
     cut = found.patches(0, side=3, of=maps)
     assert cut.shape == (2, 1, 3, 3)
@@ -70,14 +70,14 @@ def test_the_same_places_of_other_maps(colour_averages, spots):
 
 
 def test_the_grey_of_the_network_lies_beyond_the_border(lite0):
-    found = vz.strongest(lite0, [vz.photo("goldfish", 64)], "stem", top=1)
+    found = vz.top_patches(lite0, [vz.photo("goldfish", 64)], "stem", top=1)
     patch = found.patches(0, side=150)
     assert patch.shape == (1, 3, 150, 150) and bool((patch == lite0.neutral).all(1).any())
 
 
 def test_progress_and_stop(colour_averages, spots):
     seen = []
-    found = vz.strongest(
+    found = vz.top_patches(
         colour_averages,
         spots,
         "relu",
@@ -88,8 +88,8 @@ def test_progress_and_stop(colour_averages, spots):
 
 def test_what_cannot_be_used(colour_averages, spots, lite0):
     with pytest.raises(vz.VizlibError, match="the list is empty"):
-        vz.strongest(colour_averages, [], "relu")
+        vz.top_patches(colour_averages, [], "relu")
     with pytest.raises(vz.VizlibError, match="no grid of positions"):
-        vz.strongest(lite0, spots, "logits")
+        vz.top_patches(lite0, spots, "logits")
     with pytest.raises(vz.VizlibError, match="channels 0 to 2; 7 is not"):
-        vz.strongest(colour_averages, spots, "relu").patches(7)
+        vz.top_patches(colour_averages, spots, "relu").patches(7)
