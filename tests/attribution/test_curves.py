@@ -94,5 +94,5 @@ def test_maps_and_masks_have_one_shape(game):
 def test_maps_that_do_not_fit_are_refused(tiny, pictures):
     with pytest.raises(vz.VizlibError, match="need maps .2, 1, 16, 16.; these are .2, 3, 16, 16."):
         vz.deletion(tiny(), pictures(2), 0, pictures(2))
-    with pytest.raises(vz.VizlibError, match="steps is a positive number"):
+    with pytest.raises(vz.VizlibError, match="steps is a number of shares of the picture, 1 or more"):
         vz.deletion(tiny(), pictures(2), 0, pictures(2)[:, :1], steps=0)

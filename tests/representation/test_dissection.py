@@ -58,9 +58,7 @@ def test_shuffled_masks_are_those_of_another_picture(colour_averages, coloured):
     for seed in range(4):
         order = torch.randperm(3, generator=torch.Generator().manual_seed(seed)).tolist()
         moved = coloured._replace(owners=coloured.owners[order], names=[coloured.names[i] for i in order])
-        assert torch.equal(
-            found.shuffled(seed), vz.dissect(colour_averages, moved, "relu", top=8 / 192).iou
-        )
+        assert torch.equal(found.shuffled(seed), vz.dissect(colour_averages, moved, "relu", top=8 / 192).iou)
 
 
 def test_a_rotation_mixes_units_and_a_permutation_only_renames_them(colour_averages, coloured):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import warnings
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -31,8 +30,8 @@ BEST = 100  # so many pictures of each unit are remembered in any case
 class Evidence(NamedTuple):
     """What the counts were made of, where it was little enough to keep.
 
-    peak (K, N): the highest activation in each picture. pixels: (unit, picture, pixel), three LongTensors that
-    list the strong pixels of all units. owners (N, h * w): the object at each pixel, -1 for none.
+    peak (K, N): the highest activation in each picture. pixels: (unit, picture, pixel), three LongTensors
+    that list the strong pixels of all units. owners (N, h * w): the object at each pixel, -1 for none.
     """
 
     peak: torch.Tensor
@@ -126,8 +125,8 @@ class Dissection:
     def _kept(self):
         if self.evidence is None:
             raise VizlibError(
-                f"With {len(self.has)} pictures there were too many strong pixels to keep each; only what was "
-                "counted is here. Dissect some of the pictures to look at single ones."
+                f"With {len(self.has)} pictures there were too many strong pixels to keep them; only what "
+                "was counted is here. Dissect some of the pictures to look at single ones."
             )
         return self.evidence
 
@@ -148,9 +147,9 @@ def dissect(
 
         IoU(k, c) = |M_k and L_c| / |M_k or L_c|
 
-    M_k: the pixels where unit k is among its `top` share of all; L_c: those of object c. The maps (N, K, h, w)
-    give the threshold, T_k with P(a_k > T_k) = top, and are enlarged bilinearly to the pictures' size before
-    they are compared with it. A unit that never rises above T_k, a dead one for instance, has IoU 0.
+    M_k: the pixels where unit k is among its `top` share of all; L_c: those of object c. The maps (N, K, h,
+    w) give the threshold, T_k with P(a_k > T_k) = top, and are enlarged bilinearly to the pictures' size
+    before they are compared with it. A unit that never rises above T_k, a dead one for instance, has IoU 0.
 
     scenes: what `vz.collages` returns: pictures, and for each pixel the object it shows; or many of these: a
         list, or a function without arguments that returns an iterator (it is called again for a second pass).
@@ -159,11 +158,11 @@ def dissect(
     progress, client, checkpoint: as in `vz.sweep.run`; when it is stopped, the pictures not yet seen are left
         out. A second pass keeps its state beside the first's, in a file that ends in ".overlaps".
 
-    Up to 64 million activations are kept and give the exact threshold in one pass. Of more, a histogram of 4096
-    bins is kept, which makes T_k at most 0.05 % of the unit's range too low, and a second pass counts pixels.
-    Raises VizlibError for layers without positions, shares outside (0, 1), and scenes without objects.
-    The question is that of Zhou et al. 2015, "Object Detectors Emerge in Deep Scene CNNs", section 4; this
-    measure is that of Bau et al. 2017, "Network Dissection", section 2.
+    Up to 64 million activations are kept and give the exact threshold in one pass. Of more, a histogram of
+    4096 bins is kept, which makes T_k at most 0.05 % of the unit's range too low, and a second pass counts
+    pixels. Raises VizlibError for layers without positions, shares outside (0, 1), and scenes without
+    objects. The question is that of Zhou et al. 2015, "Object Detectors Emerge in Deep Scene CNNs", section
+    4; this measure is that of Bau et al. 2017, "Network Dissection", section 2.
 
     >>> found = vz.dissect(vz.load("scenenet"), vz.collages(8), "relu5")
     >>> found.iou.shape == (192, len(found.objects))

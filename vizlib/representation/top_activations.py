@@ -25,9 +25,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TopPatches:
-    """Top activations: what every unit of a layer answers to most. Row k belongs to channel k; all on the CPU.
+    """Top activations: what every unit of a layer answers to most. Row k belongs to channel k; all on the
+    CPU.
 
-    values (K, top): the activation, highest first. picture (K, top): the picture's number. at (K, top, 2): row
+    values (K, top): the activation, highest first. picture (K, top): the picture's number. at (K, top, 2):
+    row
         and column in its map. seen: how many pictures were looked at.
     images: the collection they were found in; images[number] is a picture again, (1, 3, H, W).
     field: the layer's receptive field. grey (1, 3, 1, 1): the colour that the network sees as zero.
@@ -102,8 +104,8 @@ def top_patches(
     client: Any = None,
     checkpoint: Any = None,
 ) -> TopPatches | dict[str, TopPatches]:
-    """Top activations, or dataset examples: for every channel of the layers the `top` pictures that it answers
-    to most, each with the place of its maximum. One pass over the pictures, however many layers.
+    """Top activations, or dataset examples: for every channel of the layers the `top` pictures that it
+    answers to most, each with the place of its maximum. One pass over the pictures, however many layers.
 
     Each picture counts once, with its strongest position, so that one picture cannot fill the whole row. Of
     equal answers the earlier picture comes first.

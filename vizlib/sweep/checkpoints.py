@@ -41,8 +41,8 @@ class Checkpoint:
                 raise KeyError("kind")
         except (OSError, EOFError, RuntimeError, KeyError, TypeError, pickle.UnpicklingError) as problem:
             raise VizlibError(
-                f"{str(self.path)!r} is no checkpoint of a sweep that can be read. Delete it, or give another "
-                "name."
+                f"{str(self.path)!r} is no checkpoint of a sweep that can be read. Delete it, or give "
+                "another name."
             ) from problem
         self._compare(kept["belongs"])
         return _filled(empty, kept["state"]), kept["parts"], kept["read"], kept["complete"], kept["skipped"]

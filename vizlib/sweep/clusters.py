@@ -20,10 +20,10 @@ Dask is an extra: `pip install vizlib[dask]`. A client is all that a sweep needs
 
     found = vz.top_patches(net, vz.folder("/shared/photos"), "head", client=client)
 
-Every worker needs vizlib, and one thread: Dask's worker processes are told so (OMP_NUM_THREADS=1). The network
-goes to the workers once. The pictures of a folder are read by the workers, under the same path as here; those of
-lists, tensors and generators are sent, part by part. Parts are merged in their order, so the result is that of
-the loop with one thread, to the last bit.
+Every worker needs vizlib, and one thread: Dask's worker processes are told so (OMP_NUM_THREADS=1). The
+network goes to the workers once. The pictures of a folder are read by the workers, under the same path as
+here; those of lists, tensors and generators are sent, part by part. Parts are merged in their order, so the
+result is that of the loop with one thread, to the last bit.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ def on_workers(
                 except lost as problem:
                     if tries == TRIES:
                         raise VizlibError(
-                            f"The pictures from number {part.start} on were given to {TRIES} workers, and all "
-                            f"were lost ({type(problem).__name__}). Is there too little memory? A smaller "
+                            f"The pictures from number {part.start} on were given to {TRIES} workers, and "
+                            f"all were lost ({type(problem).__name__}). Is there too little memory? A smaller "
                             "batch_size needs less."
                         ) from problem
                     future = work.submit(part, anew=True)

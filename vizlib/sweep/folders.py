@@ -19,12 +19,13 @@ from ..images import open_image
 from ..images.convert import SMALLEST_SIDE
 from .streams import grouped
 
-AHEAD, WHOLE_AHEAD = 16, 2  # so many pictures per thread are read before they are asked for; whole ones are large
+AHEAD, WHOLE_AHEAD = (
+    16,
+    2,
+)  # so many pictures per thread are read before they are asked for; whole ones are large
 
 
-def folder(
-    path: str | Path, size: int | None = 224, *, recursive: bool = True, threads: int = 2
-) -> Folder:
+def folder(path: str | Path, size: int | None = 224, *, recursive: bool = True, threads: int = 2) -> Folder:
     """A data set on disk: the pictures of a folder, lazily read, for everything that takes many pictures.
 
     path: the folder. Hidden files are passed over; files whose names end as no picture's does are skipped.

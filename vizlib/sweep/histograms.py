@@ -15,9 +15,9 @@ BINS = 4096
 class Histogram:
     """Streaming quantiles of K channels at once, from a histogram of each.
 
-    A channel's bins are 2^e wide and begin at multiples of that; e is the smallest for which BINS of them hold
-    all its values. So the counts depend on the values alone, not on their order or on who merged with whom, and
-    a bin is less than 2 / (BINS - 1) of the channel's range wide: 0.05 %.
+    A channel's bins are 2^e wide and begin at multiples of that; e is the smallest for which BINS of them
+    hold all its values. So the counts depend on the values alone, not on their order or on who merged with
+    whom, and a bin is less than 2 / (BINS - 1) of the channel's range wide: 0.05 %.
 
     low, high (K,): the extremes. exponent (K,): e. counts (K, BINS). count: how many values a channel has.
     """

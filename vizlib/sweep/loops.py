@@ -21,8 +21,8 @@ PART = 8  # batches: what is merged, saved and sent to a worker as one
 
 
 class Step(NamedTuple):
-    """How far a part has come: its reducer, the number of the next picture, how many pictures of the part were
-    read, whether it is finished, and the files that were skipped.
+    """How far a part has come: its reducer, the number of the next picture, how many pictures of the part
+    were read, whether it is finished, and the files that were skipped.
     """
 
     reducer: Any
@@ -49,10 +49,10 @@ def run(
     measure: a function (numbers, images) -> a tuple, the arguments of the reducer's `update`.
         numbers (n,): the pictures' places in the collection. images (n, 3, H, W), n at most batch_size.
     reducer: an empty reducer (`vizlib.sweep.reducers`); it stays as it is, copies of it are filled.
-    progress: told after each batch (on a cluster: each part of 8 batches), with the number of pictures in all,
-        or None where nobody knows. False from it, or an interrupt, ends the work with what there is.
-    client: a dask.distributed.Client; the parts are worked on by its workers and merged in their order, so the
-        result is the loop's. A lost worker costs its part, which is done again.
+    progress: told after each batch (on a cluster: each part of 8 batches), with the number of pictures in
+        all, or None where nobody knows. False from it, or an interrupt, ends the work with what there is.
+    client: a dask.distributed.Client; the parts are worked on by its workers and merged in their order, so
+        the result is the loop's. A lost worker costs its part, which is done again.
     checkpoint: a file name; what there is is kept there, and the same call goes on from it.
     belongs: what the file belongs to besides pictures and batch_size, {what: a string or number}; Networks as
         values are compared by their weights.
@@ -60,7 +60,7 @@ def run(
 
     >>> pictures = vz.photo("goldfish", 64).expand(5, 3, 64, 64)
     >>> colours = vz.sweep.run(pictures, lambda numbers, images: (images.mean((2, 3)),), vz.sweep.Moments())
-    >>> colours.count, colours.mean.shape
+    >>> colours.result().count, colours.result().mean.shape
     (5, torch.Size([3]))
     """
     pictures, size = collection(pictures), PART * check_batch_size(batch_size)

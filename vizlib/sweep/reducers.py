@@ -6,8 +6,9 @@ A reducer has three methods:
     merge(other)    takes what another reducer of its kind holds, of pictures that come after its own
     result()        what is known so far
 
-Its attributes are tensors on the CPU, numbers, strings, and lists, tuples and dicts of them, so that it can be
-sent to another machine and written to a file. `update` and `merge` give new values to its attributes and never
+Its attributes are tensors on the CPU, numbers, strings, and lists, tuples and dicts of them, so that it can
+be sent to another machine and written to a file. `update` and `merge` give new values to its attributes and
+never
 write into the old ones: a copy made before (copy.copy) stays what it was, whenever the work is interrupted.
 """
 
@@ -42,26 +43,49 @@ class Moments:
     which, other than a difference of two large sums, stays exact however far the mean is from 0.
     Chan, Golub & LeVeque 1979, "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances".
 
+    pending: vectors that wait until there are enough of them for one product of matrices; `result` counts
+        them.
+
     >>> moments = vz.sweep.Moments()
     >>> moments.update(torch.tensor([[1.0, 5.0], [3.0, 5.0]]))
-    >>> moments.mean, moments.covariance
-    (tensor([2., 5.], dtype=torch.float64), tensor([[1., 0.],
-            [0., 0.]], dtype=torch.float64))
+    >>> moments.result().mean
+    tensor([2., 5.], dtype=torch.float64)
     """
 
     count: int = 0
     mean: torch.Tensor | None = None
     scatter: torch.Tensor | None = None
+    pending: list = field(default_factory=list)
 
     def update(self, values: torch.Tensor) -> None:
         """values: (n, D)."""
-        for block in values.split(max(1, BLOCK // max(1, values.shape[1]))):
-            x = block.detach().cpu().double()
-            mean = x.mean(0)
-            x = x - mean
-            self.merge(Moments(len(x), mean, x.T @ x))
+        self._take([values.detach().cpu()])
 
     def merge(self, other: Moments) -> None:
+        self._add(other)
+        self._take(other.pending)
+
+    def result(self) -> Moments:
+        """The same with nothing pending."""
+        whole = Moments(self.count, self.mean, self.scatter)
+        whole._count(self.pending)
+        return whole
+
+    def _take(self, values):
+        self.pending = [*self.pending, *(v for v in values if len(v))]
+        if sum(v.numel() for v in self.pending) > BLOCK:
+            pending, self.pending = self.pending, []
+            self._count(pending)
+
+    def _count(self, values):
+        for part in values and torch.cat(values).split(max(1, BLOCK // values[0].shape[1])):
+            x = part.double()
+            mean = x.mean(0)
+            x = x - mean
+            self._add(Moments(len(x), mean, x.T @ x))
+
+    def _add(self, other):
+        """The formula, without what is pending."""
         if not other.count:
             return
         if not self.count:
@@ -72,9 +96,6 @@ class Moments:
         self.scatter = self.scatter + other.scatter + between
         self.mean = self.mean + away * (other.count / count)
         self.count = count
-
-    def result(self) -> Moments:
-        return self
 
     @property
     def covariance(self) -> torch.Tensor:
@@ -92,7 +113,8 @@ class Moments:
 
 @dataclass
 class TopActivations:
-    """Of every channel of some layers the `top` pictures that it answers to most, each with its highest place.
+    """Of every channel of some layers the `top` pictures that it answers to most, each with its highest
+    place.
 
     values {layer: (K, top)}: highest first. picture {layer: (K, top)}: the pictures' numbers.
     at {layer: (K, top, 2)}: row and column. Of equal values the earlier picture comes first.

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from ..batching import check_batch_size
 from ..errors import VizlibError
 from ..images import open_image
 from ..images.check import check_shape
@@ -64,6 +65,12 @@ class Collection:
     def paths(self) -> list[Path] | None:
         """The files, where it is a folder."""
         return self.pictures.paths if is_folder(self.pictures) else None
+
+    def skip(self, number: int, reason: str) -> None:
+        """Note a file that cannot be read; of other pictures raise the reason."""
+        if self.paths is None:
+            raise VizlibError(reason)
+        self.pictures.skip(self.paths[number], reason)
 
     def parts(self, size: int, first: int = 0) -> Iterator[Part]:
         """The collection in parts of `size` pictures, from part number `first` on. Each has to be read
@@ -131,6 +138,12 @@ def collection(pictures: Any) -> Collection:
     if not sum(lengths):
         raise VizlibError("There is no picture to look at: the list is empty.")
     return Collection(pictures, sum(lengths), _digest_of(pictures, lengths), lengths)
+
+
+def each_batch(pictures: Any, batch_size: int) -> Iterator[Batch]:
+    """All pictures in batches, for what gives something for each picture."""
+    for part in collection(pictures).parts(8 * check_batch_size(batch_size)):
+        yield from part.batches(batch_size)
 
 
 def grouped(pieces: Iterable[Batch], batch_size: int) -> Iterator[Batch]:

@@ -11,7 +11,8 @@ class eta:
     """A progress bar in plain text, with the time to go: `progress=vz.sweep.eta()`.
 
     name: a word to begin the line with. every: seconds between two lines at least. stream: where to, default:
-    the standard output. In a terminal and in a notebook the line is written over; elsewhere each is a new one.
+    the standard output. In a terminal and in a notebook the line is written over; elsewhere each is a new
+    one.
 
     >>> import vizlib.sweep
     >>> progress = vz.sweep.eta("top patches", every=0)
