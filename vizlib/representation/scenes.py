@@ -87,8 +87,8 @@ def scenes_of(scenes: Any) -> SceneStream:
     if not isinstance(scenes, (list, tuple)):
         raise VizlibError(
             "Scenes are what vz.collages returns, or a list of that. For a stream give a function that "
-            "begins it, since it is read twice: lambda: (vz.collages(100, seed=i) for i in range(1000)). This is a "
-            f"{type(scenes).__name__}."
+            "begins it, since it is read twice: lambda: (vz.collages(100, seed=i) for i in range(99)). This "
+            f"is a {type(scenes).__name__}."
         )
     pieces = [_scenes(piece) for piece in scenes]
     if not any(map(len, pieces)):

@@ -63,8 +63,8 @@ def on_workers(
                     if tries == TRIES:
                         raise VizlibError(
                             f"The pictures from number {part.start} on were given to {TRIES} workers, and "
-                            f"all were lost ({type(problem).__name__}). Is there too little memory? A smaller "
-                            "batch_size needs less."
+                            f"all were lost ({type(problem).__name__}). Is there too little memory? A "
+                            "smaller batch_size needs less."
                         ) from problem
                     future = work.submit(part, anew=True)
             yield step
