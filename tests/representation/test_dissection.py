@@ -6,6 +6,8 @@ from sklearn.metrics import jaccard_score
 
 import vizlib as vz
 from vizlib.images.collage import Collages
+from vizlib.representation import dissection
+from vizlib.representation.dissection import Thresholds
 
 
 @pytest.fixture
@@ -118,3 +120,97 @@ def test_what_cannot_be_used(colour_averages, coloured):
     for top in (0, 1, 1.5):
         with pytest.raises(vz.VizlibError, match="between 0 and 1"):
             vz.dissect(colour_averages, coloured, "relu", top=top)
+
+
+def test_the_threshold_is_the_value_that_the_share_does_not_exceed():
+    """Of 0 ... 199 one in a hundred, two, are above 197."""
+    maps = torch.arange(200.0)[torch.randperm(200, generator=torch.Generator().manual_seed(0))]
+    kept = Thresholds(1000)
+    kept.update(maps.view(2, 1, 10, 10), True)
+    assert kept.quantile(0.99).tolist() == [197]
+    assert int((maps > kept.quantile(0.99)).sum()) == 2
+
+
+def test_scenes_without_objects_are_told_so(colour_averages, coloured):
+    bare = vz.collages(2, show="background")
+    with pytest.raises(vz.VizlibError, match="show no objects"):
+        vz.dissect(vz.load("scenenet"), bare, "relu5")
+    hidden = coloured._replace(owners=torch.full_like(coloured.owners, -1))
+    with pytest.raises(vz.VizlibError, match="show no objects"):
+        vz.dissect(colour_averages, hidden, "relu")
+
+
+def chunks(scenes, size):
+    for start in range(0, len(scenes.images), size):
+        some = slice(start, start + size)
+        yield Collages(scenes.images[some], scenes.labels[some], scenes.owners[some], scenes.names[some])
+
+
+@pytest.mark.parametrize("kind", ["list", "function"])
+def test_scenes_in_pieces_are_the_same_scenes(kind):
+    net, scenes = vz.load("scenenet"), vz.collages(20, seed=3)
+    given = list(chunks(scenes, 7)) if kind == "list" else lambda: chunks(scenes, 7)
+    one = vz.dissect(net, scenes, "relu5", batch_size=7)
+    many = vz.dissect(net, given, "relu5", batch_size=7)
+    assert torch.equal(one.iou, many.iou) and torch.equal(one.threshold, many.threshold)
+    assert torch.equal(one.has, many.has) and torch.equal(one.peak, many.peak)
+    assert torch.equal(one.shuffled(1), many.shuffled(1)) and one.table() == many.table()
+
+
+def test_too_many_activations_are_counted_in_two_passes(monkeypatch):
+    """The threshold lies at most a bin below the exact one, and everything follows from it."""
+    net, scenes, seen = vz.load("scenenet"), vz.collages(20, seed=3), []
+    exact = vz.dissect(net, scenes, "relu5")
+    monkeypatch.setattr(dissection, "FITS", 1000)
+    found = vz.dissect(net, scenes, "relu5", batch_size=8, progress=lambda *told: seen.append(told[:2]))
+    assert seen == [(8, 40), (16, 40), (20, 40), (28, 40), (36, 40), (40, 40)]
+    assert exact.exact and not found.exact and found.objects == exact.objects
+    maps = vz.record(net, scenes.images, "relu5")["relu5"]
+    width = 2 * (maps.amax((0, 2, 3)) - maps.amin((0, 2, 3))) / 4095
+    below = exact.threshold - found.threshold
+    assert bool((below >= -1e-6).all()) and bool((below <= width).all()) and float(below.max()) > 0
+    assert float((found.iou - exact.iou).abs().max()) < 0.02
+    assert torch.equal(found.has, exact.has)
+    with pytest.raises(vz.VizlibError, match="too many strong pixels"):
+        found.mask(0, 0)
+
+
+def test_the_second_pass_sees_the_pictures_of_the_first(colour_averages, coloured, monkeypatch):
+    monkeypatch.setattr(dissection, "FITS", 10)
+    stopped = vz.dissect(
+        colour_averages,
+        coloured,
+        "relu",
+        top=8 / 128,
+        batch_size=1,
+        progress=lambda done, total, _: done != 2,
+    )
+    assert stopped.has.tolist() == [[True, False], [False, True]]
+
+
+def test_a_generator_is_refused_since_it_is_read_twice(colour_averages, coloured):
+    with pytest.raises(vz.VizlibError, match="read twice"):
+        vz.dissect(colour_averages, chunks(coloured, 1), "relu")
+
+
+def test_a_dissection_goes_on_from_its_checkpoints(tmp_path, monkeypatch):
+    net, scenes, file = vz.load("scenenet"), vz.collages(40, seed=3), tmp_path / "at.pt"
+    monkeypatch.setattr(dissection, "FITS", 1000)
+    unbroken = vz.dissect(net, scenes, "relu5", batch_size=2)
+
+    def until(last):
+        return {"batch_size": 2, "checkpoint": file, "progress": lambda done, total, _: done < last}
+
+    vz.dissect(net, scenes, "relu5", **until(34))
+    seen = []
+    found = vz.dissect(
+        net, scenes, "relu5", batch_size=2, checkpoint=file, progress=lambda *told: seen.append(told[0])
+    )
+    assert seen[0] == 34 and seen[-1] == 80
+    assert torch.equal(found.iou, unbroken.iou) and torch.equal(found.threshold, unbroken.threshold)
+    assert found.table() == unbroken.table()
+
+
+def test_the_old_name_still_works_and_says_the_new_one(colour_averages, coloured):
+    with pytest.warns(DeprecationWarning, match="dissect"):
+        assert vz.detectors(colour_averages, coloured, "relu", top=8 / 192).count() == 2

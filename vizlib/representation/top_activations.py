@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -81,7 +82,7 @@ class TopPatches:
 
     def _cut(self, image, at, sides, fill):
         first = [
-            round(start + place * stride + (size - side) / 2)
+            math.floor(start + place * stride + (size - side) / 2 + 0.5)  # half a pixel always to one side
             for start, place, stride, size, side in zip(
                 self.field.start, at, self.field.stride, self.field.size, sides, strict=True
             )

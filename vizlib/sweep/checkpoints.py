@@ -27,7 +27,7 @@ class Checkpoint:
 
     def __init__(self, path: str | Path, belongs: dict[str, Any]) -> None:
         self.path, self.belongs = Path(path), belongs
-        self._cost, self._last = 0.0, time.monotonic()
+        self._cost, self._last, self._parts = 0.0, time.monotonic(), 0
 
     def load(self, empty: Any) -> tuple[Any, int, int, bool, list]:
         """A reducer like `empty` with what the file holds; how many parts are finished and how many pictures
@@ -45,6 +45,7 @@ class Checkpoint:
                 "another name."
             ) from problem
         self._compare(kept["belongs"])
+        self._parts = kept["parts"]
         return _filled(empty, kept["state"]), kept["parts"], kept["read"], kept["complete"], kept["skipped"]
 
     def _compare(self, theirs):
@@ -61,10 +62,13 @@ class Checkpoint:
                 "name of its own, or delete the file to begin anew."
             )
 
-    def save(self, reducer: Any, parts: int, read: int, complete: bool, skipped: list) -> None:
-        """Write the file, unless that was done so recently that it would take more than SHARE of the time."""
+    def save(self, reducer: Any, parts: int, read: int, skipped: list, state: str = "running") -> None:
+        """Write the file: while the work is "running" not so often that it takes more than SHARE of the
+        time; when it is "stopped", if something is new; when it is "complete".
+        """
         began = time.monotonic()
-        if not complete and began - self._last < self._cost / SHARE:
+        recently = state == "running" and began - self._last < self._cost / SHARE
+        if state != "complete" and (recently or parts == self._parts):
             return
         kept = {
             "kind": KIND,
@@ -72,11 +76,11 @@ class Checkpoint:
             "state": _state(reducer),
             "parts": parts,
             "read": read,
-            "complete": complete,
+            "complete": state == "complete",
             "skipped": [(str(path), reason) for path, reason in skipped],
         }
         write_whole(self.path, lambda part: torch.save(kept, part))
-        self._last = time.monotonic()
+        self._parts, self._last = parts, time.monotonic()
         self._cost = self._last - began
 
 

@@ -110,7 +110,7 @@ def _merged(work, state, pictures, begun, progress, keeper):
                 parts, read = parts + 1, kept[2]
                 _skip(pictures, step.skipped)
                 if keeper is not None:
-                    keeper.save(kept[0], parts, read, False, _skipped(pictures))
+                    keeper.save(kept[0], parts, read, _skipped(pictures))
             else:
                 kept = (kept[0], step.reducer, read + step.read)
             if step.until > told:
@@ -119,12 +119,14 @@ def _merged(work, state, pictures, begun, progress, keeper):
                     break
         else:
             if keeper is not None:
-                keeper.save(kept[0], parts, read, True, _skipped(pictures))
+                keeper.save(kept[0], parts, read, _skipped(pictures), "complete")
     except KeyboardInterrupt:
         if not kept[2]:
             raise
     finally:
         work.close()
+        if keeper is not None:
+            keeper.save(kept[0], parts, read, _skipped(pictures), "stopped")
     whole, part, read = kept
     if not read:
         raise VizlibError(_nothing(pictures))
