@@ -6,7 +6,7 @@ takes (net, images, target) first and returns raw values; scaling for the eye is
 
 from typing import TYPE_CHECKING
 
-from . import display, synthesis
+from . import display, sweep, synthesis
 from .attribution import (
     cam,
     completeness_error,
@@ -77,11 +77,14 @@ from .images import (
 from .layers import receptive_field, record, unit
 from .models import Network, anatomy, load, networks
 from .representation import (
+    Dissection,
     EquivariantMap,
+    TopPatches,
     autoencoder,
     decode,
     decoder,
     detectors,
+    dissect,
     embed,
     empirical_receptive_field,
     fit_equivariance,
@@ -93,9 +96,11 @@ from .representation import (
     neighbour_agreement,
     neighbours,
     strongest,
+    top_patches,
     train_equivariance,
     train_stitch,
 )
+from .sweep import folder
 from .synthesis import (
     class_picture,
     dream,
