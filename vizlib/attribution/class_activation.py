@@ -40,11 +40,10 @@ def cam(
     the class score, signed.
 
     Only for networks that end in global average pooling and one linear layer, where mean(M) + bias is exactly
-        the logit, or in the average
-    of one map for each class, where M is that map; others raise VizlibError.
+    the logit, or in the average of one map for each class, where M is that map; others raise VizlibError.
     target: classes or labels, or None for the top class. Other arguments as in `grad_cam`.
     Zhou, Khosla, Lapedriza, Oliva & Torralba 2016, "Learning Deep Features for Discriminative Localization",
-        section 2.
+    section 2.
 
         >>> net, photo = vz.load("zfnet"), vz.photo("goldfish", 64)
         >>> vz.cam(net, photo, "goldfish", upsample=False).shape
@@ -108,9 +107,8 @@ def grad_cam(
     relu: False keeps what speaks against the target.
     upsample: bilinear, to the size of the picture; False leaves the layer's own grid.
     batch_size: pictures per pass. The backward pass ends at `layer`.
-    Raises VizlibError for pictures, classes or layers that cannot be used.
-    Selvaraju et al. 2017, "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization",
-        section 3.
+    Raises VizlibError for pictures, classes or layers that cannot be used. Selvaraju et al. 2017, "Grad-CAM:
+    Visual Explanations from Deep Networks via Gradient-based Localization", section 3.
 
         >>> net, photo = vz.load("zfnet"), vz.photo("goldfish", 64)
         >>> vz.grad_cam(net, photo, "goldfish", layer="conv5").shape
@@ -131,9 +129,8 @@ def layer_cam(
     """Layer-CAM: M = ReLU(sum_k max(0, dS/dA_kij) A_kij), a weight for each position, which lets early layers
     speak.
 
-    Arguments and errors as in `grad_cam`.
-    Jiang, Zhang, Hou, Cheng & Wei 2021, "LayerCAM: Exploring Hierarchical Class Activation Maps for
-        Localization", section III.
+    Arguments and errors as in `grad_cam`. Jiang, Zhang, Hou, Cheng & Wei 2021, "LayerCAM: Exploring
+    Hierarchical Class Activation Maps for Localization", section III.
 
         >>> net, photo = vz.load("zfnet"), vz.photo("goldfish", 64)
         >>> vz.layer_cam(net, photo, "goldfish", layer="conv2", upsample=False).shape
@@ -153,8 +150,8 @@ def guided_grad_cam(
     """Guided Grad-CAM: Grad-CAM, upsampled, times guided backpropagation, (N, 3, H, W), signed.
 
     Arguments and errors as in `grad_cam`; the network needs ReLUs. The detail comes from guided
-        backpropagation, which hardly knows the
-    class; only the region comes from Grad-CAM. Selvaraju et al. 2017, section 3.2.
+    backpropagation, which hardly knows the class; only the region comes from Grad-CAM. Selvaraju et al. 2017,
+    section 3.2.
 
         >>> net, photo = vz.load("zfnet"), vz.photo("goldfish", 64)
         >>> vz.guided_grad_cam(net, photo, "goldfish").shape

@@ -45,13 +45,13 @@ def gradient(
     """The gradient (vanilla gradient, sensitivity map): how the score answers to each pixel.
 
     Returns dS/dx, signed, (N, 3, H, W), in score per unit of brightness. The score is the logit, not the
-        probability.
+    probability.
     images: (N, 3, H, W) in [0, 1].
     target: a class, a label, one per picture, vz.unit(...), a function of the logits, or None for each
         picture's top class.
     batch_size: pictures per pass.
-    Raises VizlibError for pictures, classes or layers that cannot be used.
-    Simonyan, Vedaldi & Zisserman 2013, "Deep Inside Convolutional Networks", section 3.
+    Raises VizlibError for pictures, classes or layers that cannot be used. Simonyan, Vedaldi & Zisserman
+    2013, "Deep Inside Convolutional Networks", section 3.
 
         >>> net, photo = vz.load("zfnet"), vz.photo("goldfish", 64)
         >>> vz.gradient(net, photo, "goldfish").shape
@@ -65,9 +65,8 @@ def deconvnet(
 ) -> torch.Tensor:
     """The deconvnet's signal at the pixels, (N, 3, H, W): on the way back each ReLU passes what is positive.
 
-    Arguments and errors as in `gradient`, and VizlibError if the network has no ReLU.
-    Zeiler & Fergus 2014, "Visualizing and Understanding Convolutional Networks", section 2.1; as a rule for
-        the backward pass:
+    Arguments and errors as in `gradient`, and VizlibError if the network has no ReLU. Zeiler & Fergus 2014,
+    "Visualizing and Understanding Convolutional Networks", section 2.1; as a rule for the backward pass:
     Springenberg et al. 2015, section 3.4.
 
         >>> net, photo = vz.load("zfnet"), vz.photo("goldfish", 64)
@@ -81,11 +80,10 @@ def guided_backprop(
     net: Network, images: torch.Tensor, target: Target = None, *, batch_size: int = 8
 ) -> torch.Tensor:
     """Guided backpropagation, (N, 3, H, W): each ReLU passes on what is positive on the way back where it was
-        active on the way
-    forward.
+    active on the way forward.
 
-    Arguments and errors as in `gradient`, and VizlibError if the network has no ReLU.
-    Springenberg, Dosovitskiy, Brox & Riedmiller 2015, "Striving for Simplicity", section 3.4.
+    Arguments and errors as in `gradient`, and VizlibError if the network has no ReLU. Springenberg,
+    Dosovitskiy, Brox & Riedmiller 2015, "Striving for Simplicity", section 3.4.
 
         >>> net, photo = vz.load("zfnet"), vz.photo("goldfish", 64)
         >>> vz.guided_backprop(net, photo, "goldfish").shape
@@ -102,7 +100,7 @@ def gradient_times_input(
 
     Arguments and errors as in `gradient`. x is the picture in [0, 1], so that the zero point is black.
     Shrikumar, Greenside & Kundaje 2017, "Learning Important Features Through Propagating Activation
-        Differences", section 2.
+    Differences", section 2.
 
         >>> net, photo = vz.load("zfnet"), vz.photo("goldfish", 64)
         >>> vz.gradient_times_input(net, photo, "goldfish").shape
@@ -122,10 +120,8 @@ def saliency(
     """The saliency map M_ij = max over colours of |dS/dx|, (N, 1, H, W), never negative.
 
     part: "absolute" as in the paper; "positive" takes max(0, dS/dx), where more light raises the score;
-    "negative" max(0, -dS/dx).
-        All three are in the same unit and can be compared.
-    Other arguments and errors as in `gradient`.
-    Simonyan, Vedaldi & Zisserman 2013, section 3.1.
+        "negative" max(0, -dS/dx). All three are in the same unit and can be compared.
+    Other arguments and errors as in `gradient`. Simonyan, Vedaldi & Zisserman 2013, section 3.1.
 
         >>> net, photo = vz.load("zfnet"), vz.photo("goldfish", 64)
         >>> vz.saliency(net, photo, "goldfish").shape

@@ -30,23 +30,25 @@ def occlusion(
     batch_size: int = 8,
     progress: Progress | None = None,
 ) -> torch.Tensor:
-    """Occlusion sensitivity: M_ij = S(x) - S(x with the patch at i, j covered), how much the score falls, signed.
+    """Occlusion sensitivity: M_ij = S(x) - S(x with the patch at i, j covered), how much the score falls,
+    signed.
 
     images: (N, 3, H, W) in [0, 1].
-    target: a class, a label, one per picture, vz.unit(...), a function of the logits (such as a probability), or
-        None for each picture's top class.
-    patch, stride: side of the square and its step, in pixels, or (rows, columns). The last patches may be cut by
-        the border.
+    target: a class, a label, one per picture, vz.unit(...), a function of the logits (such as a probability),
+        or None for each picture's top class.
+    patch, stride: side of the square and its step, in pixels, or (rows, columns). The last patches may be cut
+        by the border.
     fill: the patch's colour, a number or one per colour in [0, 1]; by default what the network sees as zero.
-    upsample: True gives (N, 1, H, W), each pixel the mean over the patches that covered it; False one value per
-        patch, (N, 1, h, w).
+    upsample: True gives (N, 1, H, W), each pixel the mean over the patches that covered it; False one value
+        per patch, (N, 1, h, w).
     batch_size: patches per pass.
-    progress: a function (done, total, preview) -> bool; when it returns False, patches not yet tried count as no
-        fall.
+    progress: a function (done, total, preview) -> bool; when it returns False, patches not yet tried count as
+        no fall.
 
-    The layers near the pixels are computed only where a patch can change them (vizlib.layers.local); the result
-    is the same up to rounding. Raises VizlibError for pictures, classes, layers, patches or colours that cannot
-    be used. Zeiler & Fergus 2014, "Visualizing and Understanding Convolutional Networks", section 4.2.
+    The layers near the pixels are computed only where a patch can change them (vizlib.layers.local); the
+    result is the same up to rounding. Raises VizlibError for pictures, classes, layers, patches or colours
+    that cannot be used. Zeiler & Fergus 2014, "Visualizing and Understanding Convolutional Networks", section
+    4.2.
 
         >>> net, photo = vz.load("zfnet"), vz.photo("goldfish", 64)
         >>> vz.occlusion(net, photo, "goldfish", patch=16, stride=16).shape
@@ -82,10 +84,10 @@ def occluded(
 ) -> torch.Tensor:
     """Occlusion without a score: what `layer` says at every position of the patch, (N, h, w, K).
 
-    For questions that one score does not answer: which label wins behind each patch, how strong is a feature map,
-    which signs change?  Of a layer with positions, each channel's mean over its grid; logits as they are.
-    Arguments and errors as in `occlusion`; patches not yet tried when progress returns False give what the whole
-    picture gives.
+    For questions that one score does not answer: which label wins behind each patch, how strong is a feature
+    map, which signs change?  Of a layer with positions, each channel's mean over its grid; logits as they
+    are. Arguments and errors as in `occlusion`; patches not yet tried when progress returns False give what
+    the whole picture gives.
 
         >>> net, photo = vz.load("zfnet"), vz.photo("goldfish", 64)
         >>> vz.occluded(net, photo, layer="conv3", patch=16, stride=16).shape
@@ -114,8 +116,8 @@ def _answers(
     batch_size: int,
     progress: Progress | None,
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
-    """Yields (which pictures, which boxes, outputs of the layer), a batch at a time, for every picture with every
-    box covered.
+    """Yields (which pictures, which boxes, outputs of the layer), a batch at a time, for every picture with
+    every box covered.
     """
     for some in batches(len(change.images) * len(boxes), batch_size, progress):
         i, b = some // len(boxes), some % len(boxes)

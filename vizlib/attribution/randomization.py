@@ -19,13 +19,12 @@ def randomize(net: Network, down_to: str | None = None, *, cascading: bool = Tru
     stays as it is.
 
     down_to: a name from `net.layers`. With cascading=True everything from the logits down to that layer is
-    drawn anew (None: all of it);
-        with cascading=False only that layer is. "logits" is the layer that puts them out.
+        drawn anew (None: all of it); with cascading=False only that layer is. "logits" is the layer that puts
+        them out.
     Weights and biases keep their mean and standard deviation, tensor by tensor, so that signals keep their
-        size and only what was
-    learned is lost. The same seed draws the same weights, on every device.
-    Raises VizlibError for an unknown layer, or one without weights when it alone should be drawn.
-    Adebayo et al. 2018, "Sanity Checks for Saliency Maps", section 3.
+    size and only what was learned is lost. The same seed draws the same weights, on every device.
+    Raises VizlibError for an unknown layer, or one without weights when it alone should be drawn. Adebayo et
+    al. 2018, "Sanity Checks for Saliency Maps", section 3.
 
         >>> net = vz.load("zfnet")
         >>> vz.randomize(net, down_to="conv5").card["weights"]

@@ -31,17 +31,15 @@ def score_cam(
     """Score-CAM: M = ReLU(sum_k w_k A_k) with w = softmax_k S(fill + mask_k * (image - fill)).
 
     mask_k is channel k, upsampled to the picture and stretched to [0, 1]; channels that are constant are left
-        out (their mask is
-    undefined). The paper subtracts the score of the background from every S; a softmax over k does not
-        notice.
+    out (their mask is undefined). The paper subtracts the score of the background from every S; a softmax
+    over k does not notice.
     images: (N, 3, H, W) in [0, 1].
     target, layer, upsample: as in `grad_cam`.
     fill: the colour of what is hidden, a number or three in [0, 1]; by default what the network sees as zero.
     batch_size: masked pictures per forward pass; there is one for each channel.
     progress: called after every batch; when it returns False, the map of the channels so far is returned.
-    Raises VizlibError for pictures, classes or layers that cannot be used.
-    Wang et al. 2020, "Score-CAM: Score-Weighted Visual Explanations for Convolutional Neural Networks",
-        section 3.
+    Raises VizlibError for pictures, classes or layers that cannot be used. Wang et al. 2020, "Score-CAM:
+    Score-Weighted Visual Explanations for Convolutional Neural Networks", section 3.
 
         >>> net, photo = vz.load("scenenet"), vz.scene("farm", seed=3).image
         >>> vz.score_cam(net, photo, layer="conv1").shape

@@ -1,4 +1,4 @@
-"""Which units see these pixels, and which pixels do these units see: boxes in grids, and windows around them."""
+"""Which units see these pixels, which pixels do these units see: boxes in grids, and windows around them."""
 
 from __future__ import annotations
 
@@ -62,12 +62,14 @@ def _aligned(sides: Sequence[slice], step: int, count: int) -> list[slice]:
 
 
 def cut_out(values: torch.Tensor, box: Box, window: Box | None = None) -> torch.Tensor:
-    """The part (K, h, w) of `values` in the box; if they fill no more than a window of the grid, say which."""
+    """The part (K, h, w) of `values` in the box; of a window of the grid, say of which."""
     return values[:, *(moved(box, window) if window else box)]
 
 
 def paste(values: torch.Tensor, window: Box, change: torch.Tensor, box: Box) -> None:
-    """Write the change, which fills the box, into `values`, which fill the window, as far as it lies in there."""
+    """Write the change, which fills the box, into `values`, which fill the window, as far as it lies in
+    there.
+    """
     both = tuple(map(_overlap, window, box))
     values[:, *moved(both, window)] = change[:, *moved(both, box)]
 

@@ -1,4 +1,5 @@
-"""What PyTorch's functions do to receptive fields: which pixels a result depends on, and where its positions are.
+"""What PyTorch's functions do to receptive fields: which pixels a result depends on, and where its positions
+are.
 
 Only functions that are known are followed: sliding windows, functions of single numbers, functions along the
 channels, and rearrangements. Whatever else is met is taken to see the whole picture, so that nothing is ever
@@ -24,8 +25,9 @@ PICTURE = ("", "", "r", "c")
 class Trace:
     """What is known of a tensor: the field of its units, and where its positions are.
 
-    axes: which of the grid's directions each dimension holds: "" (such as channels), "r" (rows), "c" (columns),
-    or "rc" (positions row by row); None where that is not known any more. grid: numbers of rows and columns.
+    axes: which of the grid's directions each dimension holds: "" (such as channels), "r" (rows), "c"
+        (columns), or "rc" (positions row by row); None where that is not known any more. grid: numbers of
+        rows and columns.
     """
 
     field: ReceptiveField
@@ -42,7 +44,7 @@ class Trace:
 
 
 class Call:
-    """One call of a function: its plain name ("add" for `__iadd__` and `add_`), its arguments and its result."""
+    """One call of a function: its plain name ("add" for `__iadd__`, `add_`), its arguments, its result."""
 
     def __init__(
         self, func: Callable, args: tuple, kwargs: dict, traces: Mapping[int, Trace], out: torch.Tensor
@@ -137,8 +139,9 @@ def _slid(call: Call, kernel: Any, stride: Any, padding: Any, dilation: Any) -> 
 
 
 def _padding(call: Call) -> Trace | None:
-    """Constants beyond the border are as good as those of a convolution. A mirrored or repeated border lies in
-    the field all the same, but a cut-out window would mirror something else; one from the other side does not.
+    """Constants beyond the border are as good as those of a convolution. A mirrored or repeated border lies
+    in the field all the same, but a cut-out window would mirror something else; one from the other side does
+    not.
     """
     mode = call.given("mode", 2, "constant")
     if mode not in ("constant", "reflect", "replicate"):
@@ -342,15 +345,16 @@ def _holds(shape: tuple[int, ...], d: int, before: int, side: int) -> bool:
 
 POINTWISE = set(
     """
-    abs acos add addcdiv addcmul alias asin atan atan2 bitwise_and bitwise_not bitwise_or bool ceil celu clamp
-    clamp_max clamp_min clip clone contiguous copy cos cosh cpu cuda data detach div divide double elu eq erf erfc
-    exp exp2 expand expand_as expm1 fill fix float float_power floor floor_divide fmax fmin fmod frac full_like ge
-    gelu greater greater_equal gt half bfloat16 hardshrink hardsigmoid hardswish hardtanh heaviside hypot int invert
-    isfinite isinf isnan le leaky_relu lerp less less_equal lgamma log log10 log1p log2 logaddexp logical_and
-    logical_not logical_or logical_xor logit logsigmoid long lt masked_fill maximum minimum mish mul multiply
-    nan_to_num ne neg negative not_equal ones_like positive pow real reciprocal relu relu6 remainder requires_grad
-    round rrelu rsqrt rsub selu sgn sigmoid sign silu sin sinh softplus softshrink softsign sqrt square sub
-    subtract tan tanh tanhshrink threshold to true_divide truediv trunc type type_as where xlogy zero zeros_like
+    abs acos add addcdiv addcmul alias asin atan atan2 bitwise_and bitwise_not bitwise_or bool ceil celu
+    clamp clamp_max clamp_min clip clone contiguous copy cos cosh cpu cuda data detach div divide double elu
+    eq erf erfc exp exp2 expand expand_as expm1 fill fix float float_power floor floor_divide fmax fmin fmod
+    frac full_like ge gelu greater greater_equal gt half bfloat16 hardshrink hardsigmoid hardswish hardtanh
+    heaviside hypot int invert isfinite isinf isnan le leaky_relu lerp less less_equal lgamma log log10
+    log1p log2 logaddexp logical_and logical_not logical_or logical_xor logit logsigmoid long lt masked_fill
+    maximum minimum mish mul multiply nan_to_num ne neg negative not_equal ones_like positive pow real
+    reciprocal relu relu6 remainder requires_grad round rrelu rsqrt rsub selu sgn sigmoid sign silu sin sinh
+    softplus softshrink softsign sqrt square sub subtract tan tanh tanhshrink threshold to true_divide
+    truediv trunc type type_as where xlogy zero zeros_like
     """.split()
 )
 # functions along a dimension: where in the arguments that is, and which it is if nothing is said

@@ -1,15 +1,17 @@
-"""What a change of a few pixels changes in a network: only the units that can see them need to be computed again.
+"""What a change of a few pixels changes in a network: only the units that can see them need to be computed
+again.
 
-A patch of 32 pixels on a picture of 224 touches a fiftieth of the picture and a twentieth of the first layers'
-units, which are the costly ones. Going up layer by layer, `LocalChange` cuts a window around the changed units
-out of the activations of the unchanged picture, puts the change into it, computes the next layer on the window
-alone, and ends with a full pass through the layers above, where receptive fields have grown so wide that
-everything has changed.
+A patch of 32 pixels on a picture of 224 touches a fiftieth of the picture and a twentieth of the first
+layers' units, which are the costly ones. Going up layer by layer, `LocalChange` cuts a window around the
+changed units out of the activations of the unchanged picture, puts the change into it, computes the next
+layer on the window alone, and ends with a full pass through the layers above, where receptive fields have
+grown so wide that everything has changed.
 
 Up to rounding this is what a full pass gives, if two things hold of every layer at which a window is cut: its
-units do the same everywhere in the picture (`ReceptiveField.local`), and all that the layers above know of the
-picture has gone through it. Both are read off a traced pass of the first picture; then the result is tried
-beside full passes on a few squares of noise. Where any of it does not hold, everything is computed whole.
+units do the same everywhere in the picture (`ReceptiveField.local`), and all that the layers above know of
+the picture has gone through it. Both are read off a traced pass of the first picture; then the result is
+tried beside full passes on a few squares of noise. Where any of it does not hold, everything is computed
+whole.
 """
 
 from __future__ import annotations
@@ -45,8 +47,8 @@ CLOSE = 1e-3  # of the change there: what the two may differ by, beyond rounding
 
 @dataclass(frozen=True)
 class Level:
-    """A layer at which windows are cut, or the pixels (whose name is None): what its units see, and their values
-    (N, K, h, w) for the unchanged pictures.
+    """A layer at which windows are cut, or the pixels (whose name is None): what its units see, and their
+    values (N, K, h, w) for the unchanged pictures.
     """
 
     name: str | None
@@ -61,8 +63,9 @@ class Level:
 class LocalChange:
     """The outputs of `layer` for copies of `images` in each of which one rectangle is painted over.
 
-    net: a Network. images: (N, 3, H, W) on its device. layer: a name, or "logits". height, width: sides of the
-    largest rectangle, in pixels. batch_size: pictures per pass. clean: what the unchanged pictures give.
+    net: a Network. images: (N, 3, H, W) on its device. layer: a name, or "logits". height, width: sides of
+        the largest rectangle, in pixels. batch_size: pictures per pass. clean: what the unchanged pictures
+        give.
     """
 
     def __init__(
@@ -76,14 +79,15 @@ class LocalChange:
             self.cuts = []
 
     def __call__(self, i: torch.Tensor, boxes: Sequence[Box], colour: torch.Tensor) -> torch.Tensor:
-        """i: (n,) which pictures. boxes: n rectangles, pairs of slices. colour: (3, 1, 1). Returns the outputs, one
-        row for each rectangle.
+        """i: (n,) which pictures. boxes: n rectangles, pairs of slices. colour: (3, 1, 1). Returns the
+        outputs, one row for each rectangle.
         """
         paints = [colour.expand(-1, *sides(box)) for box in boxes]
         if self.cuts:
             try:
                 return self._above(self.cuts[-1], self._deepest(i, boxes, paints), self.layer)
-            except (RuntimeError, VizlibError):  # a window in a corner may be too small for a layer that does not pad
+            # a window in a corner may be too small for a layer that does not pad
+            except (RuntimeError, VizlibError):
                 self.cuts = []
         return outputs_of(self.net, self._painted(i, boxes, paints), [self.layer])[self.layer]
 
@@ -110,8 +114,8 @@ class LocalChange:
         return _with_changes(below.clean[i], places, values)
 
     def _above(self, below: Level, values: torch.Tensor, layer: str) -> torch.Tensor:
-        """The output of `layer` if the layer `below` had the output `values`. What lies under it runs on a small
-        dummy.
+        """The output of `layer` if the layer `below` had the output `values`. What lies under it runs on a
+        small dummy.
         """
         if below.name is None:
             return outputs_of(self.net, values, [layer])[layer]
@@ -125,8 +129,8 @@ class LocalChange:
         return taken[layer]
 
     def _agrees(self, height: int, width: int, batch_size: int) -> bool:
-        """Does a full pass give the same where squares of noise are put in several places, both in the deepest layer
-        that is cut and in the answer?
+        """Does a full pass give the same where squares of noise are put in several places, both in the
+        deepest layer that is cut and in the answer?
         """
         i, boxes, paints = _probes(self.images, height, width)
         last, layer = self.cuts[-1], self.layer
@@ -148,7 +152,9 @@ class LocalChange:
 
 
 def _candidates(net: Network, images: torch.Tensor, layer: str, height: int, width: int) -> list[str]:
-    """The deepest layer of each stride, on the way to `layer`, in which a rectangle leaves most units as they are."""
+    """The deepest layer of each stride, on the way to `layer`, in which a rectangle leaves most units as they
+    are.
+    """
     order, end, deepest = list(net.traced), net.layer(layer).path, {}
     for name, info in net.named_layers().items():
         field = info.receptive_field
@@ -166,8 +172,8 @@ def _candidates(net: Network, images: torch.Tensor, layer: str, height: int, wid
 def _clean_passes(
     net: Network, images: torch.Tensor, candidates: Sequence[str], layer: str, batch_size: int
 ) -> tuple[list[Level], torch.Tensor]:
-    """The levels to cut at, none if it may not be done, and what `layer` says of the unchanged pictures. The first
-    picture's pass is traced, at the size at hand.
+    """The levels to cut at, none if it may not be done, and what `layer` says of the unchanged pictures. The
+    first picture's pass is traced, at the size at hand.
     """
     wanted, first = [*candidates, layer], images[:1]
     with torch.inference_mode(False), FieldTracer(first) as tracer:
@@ -207,8 +213,8 @@ def _with_changes(
 def _probes(
     images: torch.Tensor, height: int, width: int
 ) -> tuple[torch.Tensor, list[Box], list[torch.Tensor]]:
-    """Which pictures, rectangles in them, and noise to paint these with: the last corner, and places drawn at random,
-    the same ones each time.
+    """Which pictures, rectangles in them, and noise to paint these with: the last corner, and places drawn at
+    random, the same ones each time.
     """
     generator = torch.Generator().manual_seed(0)
 

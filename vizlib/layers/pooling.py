@@ -27,10 +27,9 @@ def average_pooling(on=True):
     window, not the largest value.
 
     No module is replaced and no hook is set, so there is nothing to restore: the block may end in any way.
-        on: False changes nothing.
-    The slope of a mean reaches every pixel of a window, that of a maximum only one. Max-pooling with holes
-        (dilation) stays as it is.
-    Gatys, Ecker & Bethge 2016, "Image Style Transfer Using Convolutional Neural Networks", section 2.
+    on: False changes nothing. The slope of a mean reaches every pixel of a window, that of a maximum only
+    one. Max-pooling with holes (dilation) stays as it is. Gatys, Ecker & Bethge 2016, "Image Style Transfer
+    Using Convolutional Neural Networks", section 2.
     """
     if not on:
         yield

@@ -128,10 +128,12 @@ def _storage(tensor: torch.Tensor) -> int:
 
 
 def receptive_field(net: Network, layer: str) -> ReceptiveField:
-    """The theoretical receptive field of a unit of `layer`, in pixels: a ReceptiveField with size, stride and start.
+    """The theoretical receptive field of a unit of `layer`, in pixels: a ReceptiveField with size, stride and
+    start.
 
     Theoretical: every pixel that could matter. How few of them do is the empirical field (Zhou et al. 2015,
-    section 3.2), `vz.empirical_receptive_field`. Where units may see the whole picture, its size is infinite.
+        section 3.2), `vz.empirical_receptive_field`. Where units may see the whole picture, its size is
+        infinite.
     layer: a name from `net.layers` or a module path. Raises VizlibError for a layer that does not exist.
 
         >>> vz.receptive_field(vz.load("zfnet"), "conv2").size

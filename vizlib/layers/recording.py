@@ -26,12 +26,12 @@ def tap(
     """While open, forward passes of `net` write the outputs of `layers` into the dict that this yields.
 
     Grids come with the channels first, (N, K, h, w), also where a module keeps them last. "logits" is what
-        the network returns.
+    the network returns.
     restart: begin a new graph at each output, so that a backward pass from the logits ends there and goes no
         deeper.
     stop: end the forward pass (silently) as soon as every layer has been seen.
     The hooks are gone when the block ends, however it ends, and other threads that use the network do not see
-        them.
+    them.
     """
     layers = list(layers)
     infos = [net.layer(name) for name in layers]
@@ -84,8 +84,7 @@ def resume(net: Network, layer: str, values: torch.Tensor) -> torch.Tensor:
     second half of a network.
 
     Raises VizlibError for a layer inside a branch, such as one next to a skip connection: what it puts out is
-        not all that the rest of
-    the network sees.
+    not all that the rest of the network sees.
     """
     if not _is_a_cut(net, layer):
         raise VizlibError(
@@ -121,8 +120,8 @@ def record(net: Network, images: torch.Tensor, layers: str | Iterable[str]) -> d
     images: (N, 3, H, W) in [0, 1]. layers: one name or a list of them, as in `net.layers`, or raw module
         paths.
     Returns {name: tensor}, (N, K, h, w) for convolutional layers, in the order asked for, on the network's
-        device. Nothing beyond the
-    deepest of the layers is computed. Raises VizlibError for an unknown layer, with the nearest names.
+    device. Nothing beyond the deepest of the layers is computed. Raises VizlibError for an unknown layer,
+    with the nearest names.
 
         >>> net, photo = vz.load("zfnet"), vz.photo("goldfish", 64)
         >>> vz.record(net, photo, "conv5")["conv5"].shape

@@ -88,11 +88,10 @@ def relu_rule(rule):
     """While open, every ReLU that a forward pass meets will hand its gradient back by `rule`.
 
     rule: a name in RULES, or a function (g, gate) -> signal of your own; gate(g) is what the chain rule would
-    pass.
+        pass.
 
     Raises VizlibError for an unknown rule, or if the passes in the block met no ReLU at all: deconvnet and
-        guided
-    backpropagation are defined by what happens there.
+    guided backpropagation are defined by what happens there.
     """
     if not callable(rule) and rule not in RULES:
         raise VizlibError(

@@ -86,8 +86,8 @@ def prepare(net: Network, images: torch.Tensor, target: Target) -> tuple[torch.T
     """Check the pictures, bring them to the network's device, and turn `target` into what `scores` takes.
 
     Returns images (N, 3, H, W) and one of: a LongTensor (N,) of class indices, a `unit`, a function logits ->
-        (N,), or None (each
-    picture's own top class). Raises VizlibError for classes that do not exist or a list of the wrong length.
+    (N,), or None (each picture's own top class). Raises VizlibError for classes that do not exist or a list
+    of the wrong length.
     """
     images = net.check(images)
     if target is None or isinstance(target, unit) or callable(target):

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field, replace
 class ReceptiveField:
     """The rectangle of pixels that a layer's unit depends on, each entry as (rows, columns).
 
-    The unit at position i sees the pixels from start + i * stride up to start + i * stride + size, the last one
-    not included. A start below 0 reaches into the padding. `size` is infinite for units that may see the whole
-    picture.
+    The unit at position i sees the pixels from start + i * stride up to start + i * stride + size, the last
+    one not included. A start below 0 reaches into the padding. `size` is infinite for units that may see the
+    whole picture.
 
-    local: is it known that the unit computes the same of its rectangle wherever in the picture that lies, with
-    constants beyond the border? False also where that is only not known, as behind a code of positions.
+    local: is it known that the unit computes the same of its rectangle wherever in the picture that lies,
+        with constants beyond the border? False also where that is only not known, as behind a code of
+        positions.
     """
 
     size: tuple[float, float]
@@ -46,8 +47,8 @@ def window(
     padding: int | Sequence[int] = 0,
     dilation: int | Sequence[int] = 1,
 ) -> ReceptiveField:
-    """The field after a sliding window: r' = r + (k - 1) d j,  j' = j s,  start' = start - p j  (j: the stride so
-    far).
+    """The field after a sliding window: r' = r + (k - 1) d j,  j' = j s,  start' = start - p j  (j: the
+    stride so far).
     """
     k, s, p, d = map(pair, (kernel, stride, padding, dilation))
     return replace(
@@ -61,8 +62,8 @@ def window(
 
 
 def union(a: ReceptiveField, b: ReceptiveField) -> ReceptiveField:
-    """The field of a sum or a concatenation of two branches. Branches of two strides have no common rectangle:
-    together they count as everything.
+    """The field of a sum or a concatenation of two branches. Branches of two strides have no common
+    rectangle: together they count as everything.
     """
     stride = tuple(map(max, a.stride, b.stride))
     if not (a.finite and b.finite and a.stride == b.stride):

@@ -27,8 +27,7 @@ def fold_batchnorm(model: nn.Module, example: torch.Tensor) -> nn.Module:
     there is nothing to fold.
 
     example: (1, C, H, W), run through the model to see which batch-norm reads which convolution. The logits
-        stay what they were, up to
-    rounding; a backward pass becomes several times cheaper.
+        stay what they were, up to rounding; a backward pass becomes several times cheaper.
     """
     pairs = _convolutions_before_batchnorm(model, example)
     folded = copy.deepcopy(model) if pairs else model
@@ -67,8 +66,7 @@ def _convolutions_before_batchnorm(model: nn.Module, example: torch.Tensor) -> l
     does.
 
     Both have to run exactly once: a module used twice, or a tensor with a second reader, is left alone; so is
-        a convolution whose
-    weights are made anew at each pass (weight_norm, pruning).
+    a convolution whose weights are made anew at each pass (weight_norm, pruning).
     """
     with torch.no_grad(), _Ledger() as ledger:
         model(example)

@@ -23,10 +23,9 @@ def readable_names(
     """{name: module path} for the layers along the main road of `model`, in the order in which they ran.
 
     ran: the paths of modules that ran, in order. head: the path of the module that puts out the logits; it
-        gets no name, as
-    "logits" is what the network returns. Children with a word for a name keep it; numbered ones in a
-        Sequential are counted by
-    kind. With `vgg`, convolutions count within blocks: conv3_1.
+        gets no name, as "logits" is what the network returns. Children with a word for a name keep it;
+        numbered ones in a Sequential are counted by kind. With `vgg`, convolutions count within blocks:
+        conv3_1.
     """
     names, count, block = {}, {"conv": 0, "pool": 0, "fc": 0}, {"number": 1, "place": 0}
     order = {path: i for i, path in enumerate(ran)}
@@ -82,9 +81,8 @@ def _main_road(model: nn.Module, ran: Container[str], path: str = "", root: bool
     """Paths of the children a reader meets from pixels to logits.
 
     Opened are Sequentials of single layers or of stages; containers that do not run themselves, such as lists
-        of modules; and, at the
-    root, a wrapper: a child with nearly all of the network's layers, as in Sequential(normalize, resnet) or a
-        backbone with a head.
+    of modules; and, at the root, a wrapper: a child with nearly all of the network's layers, as in
+    Sequential(normalize, resnet) or a backbone with a head.
     """
     everything = _weighted(model)
     for name, child in model.named_children():

@@ -30,9 +30,8 @@ class Layer:
     `net.input_size`.
 
     shape: (K, h, w) for a layer with positions, also where the module itself keeps its channels last: `tap`
-        and `record` hand out
-    every grid with the channels first. (K,) for a vector; (T, C) for tokens, whose order in the picture is
-        not known.
+        and `record` hand out every grid with the channels first. (K,) for a vector; (T, C) for tokens, whose
+        order in the picture is not known.
     module: what puts the output out; for "logits", whose path is "", the whole model if no module does.
     calls: how often it runs in one forward pass.
     """
@@ -55,32 +54,26 @@ class Network(nn.Module):
     """A classifier that takes (N, 3, H, W) pictures in [0, 1], RGB, and returns logits (N, K).
 
     model: any module that takes normalized pictures and returns logits. It is copied, frozen, computed in
-    float32 and eval mode;
-        its batch-norm is folded into the convolutions, its in-place activations are made out-of-place,
-            DataParallel and
-        compilation are taken off. A model for grey pictures gets the mean of red, green and blue.
+        float32 and eval mode; its batch-norm is folded into the convolutions, its in-place activations are
+        made out-of-place, DataParallel and compilation are taken off. A model for grey pictures gets the mean
+        of red, green and blue.
     mean, std: the normalization that the model was trained with, for pictures in [0, 1]: three numbers, or
         one for all colours.
     input_size: the size it was trained on, in pixels: the side of a square, or (height, width).
-    labels: K names: a list, a tuple, an array, {index: name} or {name: index}. names: {layer name: module
-        path}.
+    labels: K names: a list, a tuple, an array, {index: name} or {name: index}.
+    names: {layer name: module path}.
     output: where the logits are in what the model returns: "logits", 0, or a function. None: it returns
         logits.
     task: "multiclass": one of K classes, probabilities by softmax. "multilabel": each label is a question of
-        its own, probabilities by
-        sigmoid. "binary": one logit z for "yes"; it becomes the two logits 0 and z.
-    device: where to compute: "cpu", "cuda", "mps", a torch.device, or None, where the model is. card: a dict
-    that says where the
-        weights come from.
+        its own, probabilities by sigmoid. "binary": one logit z for "yes"; it becomes the two logits 0 and z.
+    device: where to compute: "cpu", "cuda", "mps", a torch.device, or None, where the model is.
+    card: a dict that says where the weights come from.
 
     Pictures may come from any device; results are on the network's. Raises VizlibError, in words, for models
-        that are no classifiers,
-    return probabilities, draw at random, or mix the pictures of a batch.
+    that are no classifiers, return probabilities, draw at random, or mix the pictures of a batch.
 
-        >>> model = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.AdaptiveAvgPool2d(1),
-            torch.nn.Flatten())
-        >>> vz.Network(model, name="mine", mean=0.5, std=0.5, input_size=32, labels=["cat", "dog", "owl",
-            "bee"])
+        >>> layers = torch.nn.Conv2d(3, 4, 3), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()
+        >>> vz.Network(torch.nn.Sequential(*layers), name="mine", mean=0.5, std=0.5, input_size=32)
         Network mine: 4 classes, 32 x 32 pixels
     """
 
@@ -131,7 +124,8 @@ class Network(nn.Module):
             before = self._behaviour(pictures)
         plain = self.model
         self.model = fold_batchnorm(plain, self._normalized(pictures[:1]))
-        if not torch.allclose(before, self._checked(pictures), rtol=1e-3, atol=1e-3 * float(before.abs().max())):
+        after, scale = self._checked(pictures), float(before.abs().max())
+        if not torch.allclose(before, after, rtol=1e-3, atol=1e-3 * scale):
             self.model = plain  # a batch-norm whose place was not seen rightly: it stays
         # Depthwise convolutions run much faster with the channels last; plain ones gain nothing at small
         # batches.
@@ -277,8 +271,8 @@ class Network(nn.Module):
 
     @property
     def traced(self) -> dict[str, Layer]:
-        """{module path: Layer} of all modules that put out a tensor, in the order in which they ran; ""
-        is the network's own output.
+        """{module path: Layer} of all modules that put out a tensor, in the order in which they ran; "" is
+        the network's own output.
         """
         self._trace()
         return self._layers
