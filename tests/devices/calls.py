@@ -109,8 +109,10 @@ SYNTHESIS = {
     "high_share": lambda net, x: sy.priors.high_share(x.to(net.device)),
     "invert": lambda net, x: vz.invert(net, x[:1], layer=LAYER, steps=3),
     "invert as in the paper": lambda net, x: vz.invert(net, x[:1], layer=LAYER, method="paper", steps=4),
-    "pixel_error": lambda net, x: vz.pixel_error(x[:1].to(net.device), x[1:].to(net.device)),
-    "feature_error": lambda net, x: vz.feature_error(net, x[:1], x[1:].to(net.device), layer=LAYER),
+    "pixel_error": lambda net, x: vz.pixel_error(x[:1].to(net.device), x[1:], several()),
+    "feature_error": lambda net, x: vz.feature_error(
+        net, x[:1], x[1:].to(net.device), several(), layer=LAYER
+    ),
     "dream": lambda net, x: vz.dream(net, x[:1], layer=LAYER, octaves=2, steps=2),
     "dream guided": lambda net, x: vz.dream(net, x[:1], layer=LAYER, guide=x[1:], octaves=1, steps=2),
     "zoom_film": lambda net, x: vz.zoom_film(net, x[:1], layer=LAYER, frames=2, octaves=1, steps=1),
@@ -151,10 +153,10 @@ REPRESENTATION = {
     "embed": lambda net, x: vz.embed(vz.record(net, several(8), "logits")["logits"], method="pca"),
     "neighbours": lambda net, x: vz.neighbours(vz.record(net, several(8), "logits")["logits"], 2),
     "fit_equivariance": lambda net, x: _equivariant(net).weight,
-    "fit_equivariance, chosen places": lambda net, x: _equivariant(net, "permutation").weight,
+    "fit_equivariance, chosen places": lambda net, x: _equivariant(net, "selection").weight,
     "logits_through": lambda net, x: vz.logits_through(net, x, _equivariant(net)),
     "map_error": lambda net, x: vz.map_error(
-        lambda f: 0.9 * f, *[vz.record(net, x, LAYER)[LAYER].flatten(1) for _ in range(2)]
+        lambda f: 0.9 * f, *[vz.record(net, x, LAYER)[LAYER] for _ in range(2)]
     ),
     "train_equivariance": lambda net, x: (
         vz.train_equivariance(net, several(), [0, 1, 2, 3, 4, 5], _equivariant(net), steps=2, batch=3).weight
@@ -165,7 +167,7 @@ REPRESENTATION = {
         vz.train_stitch(net, several(), net, [0, 1, 2, 3, 4, 5], _stitch(net), steps=2, batch=3).weight
     ),
     "unit_correlations": lambda net, x: unit_correlations(net, several(), net, layer=LAYER),
-    "match_units": lambda net, x: vz.match_units(unit_correlations(net, several(), net, layer=LAYER)),
+    "match_units": lambda net, x: vz.match_units(net, several(), net, layer=LAYER),
     "forward_selection": lambda net, x: forward_selection(
         moments(
             vz.record(net, several(40), "logits")["logits"], vz.record(net, several(40), "logits")["logits"]
@@ -176,7 +178,7 @@ REPRESENTATION = {
 
 DRAWING = {
     "show": lambda net, x: vz.show([x.to(net.device)[:1], _maps(net, x)[:1]], alt="a scene and a map").size,
-    "overlay": lambda net, x: vz.overlay(x.to(net.device), vz.grad_cam(net, x, 2)),
+    "overlay": lambda net, x: vz.overlay(x[:1].to(net.device), vz.grad_cam(net, x[:1], 2)),
     "mosaic": lambda net, x: vz.mosaic(vz.record(net, x[:1], "conv1")["conv1"][0][:, None]),
     "centre": lambda net, x: vz.centre(vz.gradient(net, x, 2)),
     "to_pil": lambda net, x: torch.tensor(list(vz.to_pil(x[0].to(net.device)).tobytes())),

@@ -8,13 +8,14 @@ here mixes no devices; what it computes is the CPU's answer, bit by bit.
 """
 
 import contextlib
+import threading
 
 import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_map
 
-DEVICE = torch.device("meta")
+DEVICE, DOUBLE = torch.device("meta"), (torch.float64, torch.complex128)
 aten = torch.ops.aten
 # A CPU tensor may be copied over, and may say which elements are meant.
 CROSSING = {aten.copy_.default, aten._to_copy.default, aten.to.dtype_layout, aten._copy_from.default}
@@ -59,20 +60,44 @@ class _Strict(TorchDispatchMode):
         return _run(func, args, kwargs or {})
 
 
-class _Constructors(TorchFunctionMode):
-    """torch.tensor(data, device="meta") makes a tensor without numbers before any dispatch sees it."""
+_allowed = threading.local()
+
+
+@contextlib.contextmanager
+def _doubles():
+    _allowed.doubles = True
+    try:
+        yield
+    finally:
+        _allowed.doubles = False
+
+
+class _Lists(TorchFunctionMode):
+    """Lists of numbers become tensors of the device they go to without any dispatch: here they go by the CPU."""
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = dict(kwargs or {})
         if func in (torch.tensor, torch.as_tensor) and torch.device(kwargs.get("device") or "cpu") == DEVICE:
             return func(*args, **kwargs | {"device": "cpu"}).to(DEVICE)
+        if func in (
+            torch.quantile,
+            torch.Tensor.quantile,
+        ):  # ranks in double precision are PyTorch's own choice
+            with _doubles():
+                return func(*args, **kwargs)
+        if func is torch.Tensor.new_tensor and isinstance(args[0], Elsewhere):
+            return torch.tensor(*args[1:], **{"dtype": args[0].dtype, **kwargs}).to(DEVICE)
+        if func in (torch.Tensor.__getitem__, torch.Tensor.__setitem__):
+            index = args[1] if isinstance(args[1], tuple) else (args[1],)
+            index = tuple(torch.tensor(i) if isinstance(i, list) else i for i in index)
+            args = (args[0], index, *args[2:])
         return func(*args, **kwargs)
 
 
 @contextlib.contextmanager
 def strict():
     """with strict(): tensors made with device="meta", or moved there, are `Elsewhere`."""
-    with _Constructors(), _Strict():
+    with _Lists(), _Strict():
         yield
 
 
@@ -131,7 +156,7 @@ def _run(func, args, kwargs):
             return wrappers[id(value)]
         if not there:
             return value
-        if value.dtype in (torch.float64, torch.complex128):
+        if value.dtype in DOUBLE and not getattr(_allowed, "doubles", False):
             raise RuntimeError(f"{func}: double precision, which MPS does not have")
         return Elsewhere(value)
 

@@ -91,7 +91,7 @@ def _favourites(net, images, target, field, top):
             field.start, field.stride, field.size, images.shape[-2:], maps.shape[1:], strict=True
         )
     ]
-    rows, columns = (torch.tensor(side) for side in inside)
+    rows, columns = (torch.tensor(side, device=maps.device) for side in inside)
     if not (rows.any() and columns.any()):
         raise VizlibError(
             f"A field of {field} pixels fits into no picture of {tuple(images.shape[-2:])}; choose a layer "
