@@ -162,6 +162,7 @@ def test_too_many_activations_are_counted_in_two_passes(monkeypatch):
     net, scenes, seen = vz.load("scenenet"), vz.collages(20, seed=3), []
     exact = vz.dissect(net, scenes, "relu5")
     monkeypatch.setattr(dissection, "FITS", 1000)
+    monkeypatch.setattr(dissection, "EVIDENCE", 1000)
     found = vz.dissect(net, scenes, "relu5", batch_size=8, progress=lambda *told: seen.append(told[:2]))
     assert seen == [(8, 40), (16, 40), (20, 40), (28, 40), (36, 40), (40, 40)]
     assert exact.exact and not found.exact and found.objects == exact.objects

@@ -1,5 +1,6 @@
 """A Dask cluster of two processes: the loop's results, to the bit, also when a worker is killed."""
 
+import logging
 import os
 import signal
 import sys
@@ -17,7 +18,11 @@ distributed = pytest.importorskip("dask.distributed")
 @pytest.fixture(scope="module")
 def client():
     cluster = distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs="critical"
+        n_workers=2,
+        threads_per_worker=1,
+        processes=True,
+        dashboard_address=None,
+        silence_logs=logging.CRITICAL,
     )
     with cluster, distributed.Client(cluster) as client:
         yield client

@@ -93,11 +93,10 @@ def test_a_comparison_is_what_the_single_questions_say(net, photos):
 def test_differences_are_paired(net, photos):
     """The t of scipy's test of related samples is the mean over its standard error."""
     found = compare(net, photos, {"saliency": vz.saliency, "noise": noise}, steps=4)
-    areas = []
-    for method in (vz.saliency, noise):
-        each = [curves(net, [x], method, steps=4).insertion_area[0] for x in photos[1:]]
-        x = photos[0]
-        areas.append([curves(net, [x], method, steps=4).insertion_area[0], *each])
+    areas = [
+        [curves(net, [x], method, steps=4).insertion_area[0] for x in photos]
+        for method in (vz.saliency, noise)
+    ]
     # noise is drawn per batch above, and alone here: only saliency has the same maps in both
     mean, error = found.difference("saliency", "saliency", "insertion")
     assert (mean, error) == pytest.approx((0, 0), abs=1e-9)

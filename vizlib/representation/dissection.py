@@ -23,7 +23,8 @@ from .scenes import Scenes, scenes_of
 if TYPE_CHECKING:
     from ..models import Network
 
-FITS = 64_000_000  # so many activations, or strong pixels, are kept; beyond, only what is counted
+FITS = 64_000_000  # so many activations are kept; beyond, a histogram of them
+EVIDENCE = 16_000_000  # so many strong pixels and masks' pixels are kept; beyond, only what is counted
 BEST = 100  # so many pictures of each unit are remembered in any case
 
 
@@ -205,7 +206,7 @@ def dissect(
         second = _Strong(maps, threshold)
         ask |= {"progress": _pass(progress, first.seen, True), "belongs": belongs}
         ask["checkpoint"] = None if checkpoint is None else f"{checkpoint}.overlaps"
-    return run(known, second, Overlaps(FITS), **ask).result(layer, threshold, bool(first.maps))
+    return run(known, second, Overlaps(EVIDENCE), **ask).result(layer, threshold, bool(first.maps))
 
 
 def _pass(progress, before, two):

@@ -121,7 +121,7 @@ def top_patches(
 
     >>> net, photo = vz.load("zfnet"), vz.photo("goldfish", 64)
     >>> vz.top_patches(net, [photo, photo.flip(3)], "conv3", top=2).patches(0).shape
-    torch.Size([2, 3, 63, 63])
+    torch.Size([2, 3, 45, 45])
     """
     names, pictures = [layers] if isinstance(layers, str) else list(layers), collection(pictures)
     top = whole(top, "top is a number of pictures per channel")

@@ -28,13 +28,14 @@ result is that of the loop with one thread, to the last bit.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
 from ..errors import VizlibError
 from .loops import Step, here
-from .streams import Part
+from .streams import Part, is_folder
 
 TRIES = 4  # for a part whose worker is lost
 AHEAD = 2  # so many parts per thread are at work or waiting
@@ -83,9 +84,21 @@ class _Work:
 
     def submit(self, part, anew=False):
         if self._sent is None or anew:  # it may have been lost with the workers that held it
-            self._sent = self._client.scatter(self._common, broadcast=True, hash=False)
-        sent = self._client.scatter(part, hash=False)
-        return self._client.submit(_work_on, sent, self._sent, pure=False, retries=TRIES)
+            self._sent = self._send(self._common, broadcast=True)
+        sent = part if is_folder(part.pictures) else self._send(part)
+        return self._client.submit(_work_on, sent, self._sent, pure=False)
+
+    def _send(self, what, **how):
+        for tries in range(1, TRIES + 1):
+            try:
+                return self._client.scatter([what], hash=False, **how)[0]
+            except OSError as problem:  # the worker was lost meanwhile, or there is none at the moment
+                if tries == TRIES:
+                    raise VizlibError(
+                        f"The cluster takes nothing ({type(problem).__name__}: {problem}). Are there "
+                        "workers? client.wait_for_workers(1) waits for one."
+                    ) from problem
+                time.sleep(1)
 
 
 def _work_on(part, common):
@@ -97,7 +110,7 @@ def _work_on(part, common):
 
 def _errors_of_lost_workers(client):
     try:
-        from dask.distributed import Client, FutureCancelledError, KilledWorker
+        from dask.distributed import CancelledError, Client, KilledWorker
     except ImportError:
         raise VizlibError(
             "client is a dask.distributed.Client, and Dask is not installed: pip install vizlib[dask]"
@@ -107,4 +120,4 @@ def _errors_of_lost_workers(client):
             "client is a dask.distributed.Client, as in Client(LocalCluster(n_workers=2)); this is a "
             f"{type(client).__name__}."
         )
-    return KilledWorker, FutureCancelledError
+    return KilledWorker, CancelledError
