@@ -337,7 +337,7 @@ def test_lbfgs_returns_the_smallest_of_its_successes(network, pictures, monkeypa
     model = nn.Sequential(nn.Flatten(), nn.Linear(768, 2))
     with torch.no_grad():
         model[1].weight.zero_()
-        model[1].bias.copy_(torch.tensor([1.0, 0.0]))
+        model[1].bias.copy_(torch.tensor([5.0, -5.0]))
     changes = iter([0.3, 0.1, 0.2])
     monkeypatch.setattr(
         "vizlib.deception.smallest._least", lambda net, x, target, c, steps: x + next(changes)

@@ -140,7 +140,7 @@ def _judge(
     count, scores = len(next(iter(genomes.values()))), []
     for part in torch.arange(count).split(max(1, PIXELS_AT_ONCE // (encoder.height * encoder.width))):
         pictures = encoder.pictures({name: g[part] for name, g in genomes.items()})
-        scores.append(net.probabilities(net(pictures.to(net.device).float() / 255))[:, classes].cpu())
+        scores.append(net.probabilities(net(pictures.float() / 255)).cpu()[:, classes])
     return torch.cat(scores)
 
 

@@ -12,7 +12,8 @@ def luminance(images: torch.Tensor) -> torch.Tensor:
     """Luminance, how bright pictures are, Y of YIQ: (N, 3, H, W) -> (N, 1, H, W), differentiable.
     Y = 0.299 R + 0.587 G + 0.114 B.
     """
-    return (images * images.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    weights = torch.tensor([0.299, 0.587, 0.114], dtype=images.dtype, device=images.device)
+    return (images * weights.view(1, 3, 1, 1)).sum(1, keepdim=True)
 
 
 def with_luminance_of(image: torch.Tensor, other: torch.Tensor) -> torch.Tensor:

@@ -73,7 +73,8 @@ def zoomed(image: torch.Tensor, zoom: float = 1.05, turn: float = 0.0) -> torch.
     zoom, turn = real(zoom, rule, lambda value: 1 <= value < math.inf), real(turn, rule)
     height, width = image.shape[-2:]
     cos, sin = math.cos(math.radians(turn)) / zoom, math.sin(math.radians(turn)) / zoom
-    rows = image.new_tensor([[cos, -sin * height / width, 0], [sin * width / height, cos, 0]])
+    rows = [[cos, -sin * height / width, 0], [sin * width / height, cos, 0]]
+    rows = torch.tensor(rows, dtype=image.dtype, device=image.device)
     grid = F.affine_grid(rows.expand(len(image), 2, 3), list(image.shape), align_corners=False)
     seen = F.grid_sample(image, grid, mode="bicubic", padding_mode="reflection", align_corners=False)
     return seen.clamp(0, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -91,7 +92,10 @@ def clip_small_contribution(images: torch.Tensor, gradient: torch.Tensor, percen
 
 def _keep_above(images: torch.Tensor, strength: torch.Tensor, percent: float) -> torch.Tensor:
     percent = real(percent, "percent is in [0, 100]", lambda value: 0 <= value <= 100)
-    bound = torch.quantile(strength.flatten(1), percent / 100, dim=1).view(-1, 1, 1, 1)
+    ordered = strength.flatten(1).sort(dim=1).values
+    rank = percent / 100 * (ordered.shape[1] - 1)  # between two of them: torch.quantile, without its doubles
+    low, high = ordered[:, math.floor(rank)], ordered[:, math.ceil(rank)]
+    bound = torch.lerp(low, high, rank % 1).view(-1, 1, 1, 1)
     return torch.where(strength >= bound, images, 0.5)
 
 
