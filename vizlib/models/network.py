@@ -79,6 +79,10 @@ class Network(nn.Module):
         return logits
 
     @property
+    def device(self) -> torch.device:
+        return self.mean.device
+
+    @property
     def neutral(self):
         """The colour that the network sees as zero: (1, 3, 1, 1) in [0, 1]."""
         return self.mean
