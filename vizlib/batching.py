@@ -45,8 +45,8 @@ def real(value: Any, what: str, least: float = 0.0) -> float:
 
 
 def batches(total: int, batch_size: int, progress: Progress | None = None) -> Iterator[torch.Tensor]:
-    """Cut 0 ... total - 1 into ranges of at most `batch_size`: yields LongTensors. Ends where progress says
-    so.
+    """Cut 0 ... total - 1 into batches of at most `batch_size`: yields LongTensors, on the CPU. Ends where
+    progress says so.
 
     Raises VizlibError for a batch_size that is no whole number above 0.
     """
@@ -63,7 +63,7 @@ def check_batch_size(batch_size: int) -> int:
 
 
 def select(target: Any, indices: slice | torch.Tensor) -> Any:
-    """The targets of the pictures `indices`, a slice or a LongTensor, in which a picture may come several
+    """The targets of the pictures `indices`: a slice, or a LongTensor in which a picture may come several
     times.
     """
     if isinstance(target, torch.Tensor):
@@ -74,7 +74,10 @@ def select(target: Any, indices: slice | torch.Tensor) -> Any:
 def in_batches(
     method: Callable[[torch.Tensor, Any], torch.Tensor], images: torch.Tensor, target: Any, batch_size: int
 ) -> torch.Tensor:
-    """Apply method(images, target) to `batch_size` pictures at a time and join the results."""
+    """Apply method(images, target) to `batch_size` pictures at a time and join the results.
+
+    Raises VizlibError for a batch_size that is no whole number above 0.
+    """
     batch_size = check_batch_size(batch_size)
     starts = range(0, len(images), batch_size)
     cuts = [slice(start, start + batch_size) for start in starts]

@@ -22,7 +22,8 @@ from typing import Any, ParamSpec, TypeVar
 
 from .errors import VizlibError
 
-P, R = ParamSpec("P"), TypeVar("R")
+P = ParamSpec("P")
+R = TypeVar("R")
 PACKAGE = __name__.partition(".")[0]
 
 

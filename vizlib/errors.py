@@ -1,13 +1,21 @@
 """The one error that vizlib raises on purpose, and the search for what a person may have meant."""
 
+from __future__ import annotations
+
 import difflib
+from collections.abc import Iterable
 
 
 class VizlibError(ValueError):
-    """Input that cannot be used. The message says what was wrong, what was seen and what to do."""
+    """Input that cannot be used. The message says what was wrong, what was seen and what to do.
+
+    >>> vz.load("zfnett")
+    Traceback (most recent call last):
+    vizlib.errors.VizlibError: There is no network 'zfnett'. Nearest: zfnet...
+    """
 
 
-def nearest(word, names, most=4):
+def nearest(word: object, names: Iterable[object], most: int = 4) -> list[str]:
     """The `most` names that look most like `word`: those that contain it first, then the closest
     spellings.
     """
@@ -18,10 +26,10 @@ def nearest(word, names, most=4):
     return [folded[key] for key in dict.fromkeys(inside + close)][:most]
 
 
-def did_you_mean(word, names):
+def did_you_mean(word: object, names: Iterable[object]) -> str:
     """A sentence that names the nearest entries, or the first few where nothing is near."""
-    names = [str(name) for name in names]
-    near = nearest(word, names)
+    words = [str(name) for name in names]
+    near = nearest(word, words)
     if near:
         return "Nearest: " + ", ".join(near) + "."
-    return "There are: " + ", ".join(names[:8]) + (", ..." if len(names) > 8 else "") + "."
+    return "There are: " + ", ".join(words[:8]) + (", ..." if len(words) > 8 else "") + "."

@@ -146,7 +146,7 @@ class Sharing:
         with self._lock:
             if self._clock() >= self.due:
                 self.due = self._clock() + EVERY
-                self.count = said or self._decide()
+                self.count = said if isinstance(said, int) else self._decide()
                 self._chosen.add(self.count)
             count, now = self.count, self._get()
             mine = getattr(self._mine, "count", None)

@@ -73,7 +73,7 @@ def _doubles():
 
 
 class _Lists(TorchFunctionMode):
-    """Lists of numbers become tensors of the device they go to without any dispatch: here they go by the CPU."""
+    """Lists of numbers become tensors of their device without any dispatch: here they go by the CPU."""
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = dict(kwargs or {})

@@ -16,7 +16,7 @@ def one_block_down(answer: Callable) -> None:
     switches = F.max_pool2d(x, 2, return_indices=True)[1]
     signal = torch.randn(switches.shape, generator=generator)
     seen = answer(signal.clone(), switches.clone(), weight.clone())
-    unpooled = F.max_unpool2d(signal, switches, 2)
+    unpooled = F.max_unpool2d(signal, switches, (2, 2))
     without = F.conv_transpose2d(unpooled, weight, padding=2)
     unless(seen, without, "the ReLU is missing: on its way back the signal loses what is negative.")
     same(seen, F.conv_transpose2d(unpooled.relu(), weight, padding=2), "The signal")
@@ -59,9 +59,9 @@ def project_with_switches_of(answer: Callable) -> None:
             p1, s1 = F.max_pool2d(F.conv2d(x, w1, padding=2).relu(), 2, return_indices=True)
             p2, s2 = F.max_pool2d(F.conv2d(p1, w2, padding=1).relu(), 2, return_indices=True)
             kept.append((p2, s1, s2))
-        signal, s1, s2 = kept[0][0], *kept[1][1:]
-        signal = F.conv_transpose2d(F.max_unpool2d(signal, s2, 2).relu(), w2, padding=1)
-        return F.conv_transpose2d(F.max_unpool2d(signal, s1, 2).relu(), w1, padding=2)
+        (signal, _, _), (_, s1, s2) = kept
+        signal = F.conv_transpose2d(F.max_unpool2d(signal, s2, (2, 2)).relu(), w2, padding=1)
+        return F.conv_transpose2d(F.max_unpool2d(signal, s1, (2, 2)).relu(), w1, padding=2)
 
     seen = answer(w1.clone(), w2.clone(), *(x.clone() for x in pictures))
     mistakes = {

@@ -38,9 +38,7 @@ def gamma_rule(answer: Callable) -> None:
     alike.
     """
     one = torch.nn.Conv2d(2, 1, 1)
-    with torch.no_grad():
-        one.weight.copy_(torch.tensor([3.0, -2.0]).view(1, 2, 1, 1))
-        one.bias.fill_(1.0)
+    one.load_state_dict({"weight": torch.tensor([3.0, -2.0]).view(1, 2, 1, 1), "bias": torch.ones(1)})
     a = torch.tensor([2.0, 1.0]).view(1, 2, 1, 1)
     hand = torch.tensor([12.0, -2.0]).view(1, 2, 1, 1)  # contributions 12 and -2, a bias of 2: 12 in all
     same(
@@ -49,8 +47,7 @@ def gamma_rule(answer: Callable) -> None:
         "For contributions 6 and -2, a bias of 1 and gamma 1 the relevance",
     )
     conv = torch.nn.Conv2d(3, 4, 3, stride=2, padding=1).requires_grad_(False)
-    conv.weight.copy_(drawn(4, 3, 3, 3, seed=1))
-    conv.bias.copy_(drawn(4, seed=2).abs() + 1)
+    conv.load_state_dict({"weight": drawn(4, 3, 3, 3, seed=1), "bias": drawn(4, seed=2).abs() + 1})
     before = conv.weight.clone()
     a, R = drawn(2, 3, 8, 8).abs(), drawn(2, 4, 4, 4, seed=3)
     went_up = conv(a) >= 0  # the rule for the sums below zero is another lesson
@@ -71,7 +68,7 @@ def gamma_rule(answer: Callable) -> None:
 def through_block(answer: Callable) -> None:
     """answer(x, branch, R) -> (N, J): LRP-0 through x + branch(x)."""
     branch = torch.nn.Sequential(torch.nn.Linear(2, 2, bias=False)).requires_grad_(False)
-    branch[0].weight.copy_(torch.tensor([[2.0, 0.0], [1.0, 1.0]]))
+    branch.load_state_dict({"0.weight": torch.tensor([[2.0, 0.0], [1.0, 1.0]])})
     x, R = (
         torch.tensor([[1.0, 2.0]]),
         torch.tensor([[6.0, 5.0]]),
@@ -83,8 +80,7 @@ def through_block(answer: Callable) -> None:
     )
     layers = [torch.nn.Linear(5, 7, bias=False), torch.nn.ReLU(), torch.nn.Linear(7, 5, bias=False)]
     branch = torch.nn.Sequential(*layers).requires_grad_(False)
-    branch[0].weight.copy_(drawn(7, 5, seed=1))
-    branch[2].weight.copy_(drawn(5, 7, seed=2).abs())
+    branch.load_state_dict({"0.weight": drawn(7, 5, seed=1), "2.weight": drawn(5, 7, seed=2).abs()})
     x, R = drawn(3, 5, seed=3).abs() + 0.1, drawn(3, 5, seed=4)
     s = R / (x + branch(x))
     through = torch.autograd.functional.vjp(branch, x, s)[1]

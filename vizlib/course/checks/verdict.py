@@ -61,8 +61,8 @@ def _with_its_own_networks(answer: Callable) -> Callable:
         )
 
     def heard(*given: Any, **options: Any) -> Any:
-        given = (copy.deepcopy(each) if isinstance(each, Network) else each for each in given)
-        return answer(*given, **options)
+        own = [copy.deepcopy(each) if isinstance(each, Network) else each for each in given]
+        return answer(*own, **options)
 
     return heard
 

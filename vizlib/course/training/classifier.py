@@ -128,7 +128,7 @@ def train_classifier(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with seeded_init(recipe.seed):
         model = PlainNet(PLAIN[name], len(train.names), norm=True)
-    model = model.to(device, memory_format=torch.channels_last)
+    model = model.to(device).to(memory_format=torch.channels_last)
     batch = Batches(train, recipe)
     card = {
         "name": name,

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -46,15 +47,13 @@ class Inverters(nn.Module):
     def __init__(self, codes: dict[str, tuple[Network, str]], autoencoder: bool = False) -> None:
         super().__init__()
         self.codes = codes  # a plain dict: the networks are no part of what is trained or saved
-        # a module's name may hold no dot
-        self.decoders = nn.ModuleDict(
-            {name: Decoder(net.layer(layer).shape) for name, (net, layer) in codes.items()}
-        )
+        decoders = {name: Decoder(net.layer(layer).shape) for name, (net, layer) in codes.items()}
+        self.decoders = nn.ModuleDict(decoders)  # a module's name may hold no dot
         self.autoencoder = Autoencoder(norm=True) if autoencoder else None
 
     def encode(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
         """{name: codes}, with one forward pass per network."""
-        out = {}
+        out: dict[str, torch.Tensor] = {}
         for net in dict.fromkeys(net for net, _ in self.codes.values()):
             mine = {name: layer for name, (other, layer) in self.codes.items() if other is net}
             taken = record(net, images, list(mine.values()))
@@ -102,10 +101,11 @@ def train_decoders(
     codes = {f"{net.name}-{layer}": (net, layer) for layer in layers}
     with seeded_init(recipe.seed):
         model = Inverters(codes, autoencoder=name != "decoders")
-    model = model.to(net.mean.device)
-    some = pictures(train.images[:: max(1, len(train) // 500)]).to(net.mean.device)
-    for key, codes in model.encode(some).items():
-        model.decoders[key].standardize.measure(codes)
+    model = model.to(net.device)
+    some = pictures(train.images[:: max(1, len(train) // 500)]).to(net.device)
+    for key, code in model.encode(some).items():
+        standardize: Any = model.decoders[key].get_submodule("standardize")
+        standardize.measure(code)
 
     def batch(step):
         images = pictures(batches.pixels(step)[0])

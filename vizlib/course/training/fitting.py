@@ -75,6 +75,7 @@ def fit(
     """
     device = next(model.parameters()).device
     run, start, tell = Run(), 0, tell or (lambda line: None)
+    total: float | torch.Tensor
     if path is not None and Path(path).is_file():
         start = _resume(path, model, optimizer, run, fingerprint)
         tell(f"going on from step {start} of {steps}")

@@ -47,7 +47,7 @@ def train_objectnet(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with seeded_init(recipe.seed):
         model = PlainNet(PLAIN["objectnet"], len(names), norm=True)
-    model = model.to(device, memory_format=torch.channels_last)
+    model = model.to(device).to(memory_format=torch.channels_last)
 
     def batch(step):
         return prepared(portraits(recipe.batch, (recipe.seed, step), size=SIDE))

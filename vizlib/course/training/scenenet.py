@@ -70,7 +70,7 @@ def train_scenenet(
     kinds = [row["kind"] for row in scenes()]
     with seeded_init(recipe.seed):
         model = PlainNet(PLAIN["scenenet"], len(kinds), norm=True)
-    model = model.to(device, memory_format=torch.channels_last)
+    model = model.to(device).to(memory_format=torch.channels_last)
     card = {
         "name": "scenenet",
         "what": "five convolutions, eight scenes of collages, told the scene's name only",

@@ -93,14 +93,14 @@ def dead_units(
     """For each ReLU of a plain network, how many of its units are zero everywhere on all pictures:
     {"relu1": 0, ...}.
     """
-    alive: dict[str, torch.Tensor | bool] = {}
+    alive: dict[str, torch.Tensor] = {}
     for inputs, _ in batches:
         x = inputs
         for name, layer in model.named_children():
             x = layer(x)
             if isinstance(layer, nn.ReLU):
                 fires = (x > 0).flatten(2).any(2).any(0)
-                alive[name] = alive.get(name, False) | fires
+                alive[name] = fires | alive.get(name, fires)
     return {name: int((~fires).sum()) for name, fires in alive.items()}
 
 
