@@ -2,8 +2,10 @@
 
 import re
 
+import numpy as np
 import pytest
 
+from vizlib.errors import VizlibError
 from vizlib.table import Card, Table
 
 
@@ -36,6 +38,22 @@ def test_an_unknown_column_is_a_key_error_that_names_it(birds):
     for ask in (lambda: birds["colour"], lambda: birds.where(colour="red")):
         with pytest.raises(KeyError, match="colour"):
             ask()
+
+
+def test_an_unknown_column_is_told_in_words_with_the_nearest(birds):
+    for ask in (lambda: birds["nam"], lambda: birds.where(nam="crane")):
+        with pytest.raises(VizlibError) as caught:
+            ask()
+        assert str(caught.value) == "There is no column 'nam'. Nearest: name."
+
+
+def test_numbers_of_numpy_look_like_those_of_python():
+    ours = Table([{"share": 0.25, "count": 3, "here": True}])
+    numpys = Table([{"share": np.float32(0.25), "count": np.int64(3), "here": np.True_}])
+    assert repr(numpys) == repr(ours) and numpys._repr_html_() == ours._repr_html_()
+    assert repr(Card({"share": np.float32(0.25), "done": np.True_})) == repr(
+        Card({"share": 0.25, "done": True})
+    )
 
 
 def test_as_text_words_stand_left_and_numbers_right(birds):

@@ -4,7 +4,9 @@ Pictures are float32 tensors (N, 3, H, W), RGB, in [0, 1]; networks normalize fo
 takes (net, images, target) first and returns raw values; scaling for the eye is a separate step.
 """
 
-from . import synthesis
+from typing import TYPE_CHECKING
+
+from . import display, sweep, synthesis
 from .attribution import (
     cam,
     completeness_error,
@@ -33,8 +35,8 @@ from .attribution import (
     ssim,
 )
 from .deception import evolve, fgsm, lbfgs_attack, pgd
+from .deprecation import moved as _moved
 from .display import (
-    Panel,
     centre,
     choose_label,
     choose_layer,
@@ -75,11 +77,14 @@ from .images import (
 from .layers import receptive_field, record, unit
 from .models import Network, anatomy, load, networks
 from .representation import (
+    Dissection,
     EquivariantMap,
+    TopPatches,
     autoencoder,
     decode,
     decoder,
     detectors,
+    dissect,
     embed,
     empirical_receptive_field,
     fit_equivariance,
@@ -91,9 +96,11 @@ from .representation import (
     neighbour_agreement,
     neighbours,
     strongest,
+    top_patches,
     train_equivariance,
     train_stitch,
 )
+from .sweep import folder
 from .synthesis import (
     class_picture,
     dream,
@@ -111,4 +118,23 @@ from .synthesis import (
 )
 from .table import Table
 
+if TYPE_CHECKING:
+    from .display import Panel
+
 __version__ = "0.1.0"
+
+_MOVED = _moved(
+    __name__,
+    {
+        "center": "vizlib.centre",
+        "strongest": "vizlib.top_patches",
+        "detectors": "vizlib.dissect",
+        "checks": "vizlib.course.checks",
+        "environment": "vizlib.course.environment",
+    },
+)
+
+if not TYPE_CHECKING:  # a checker would take every name for one of these
+
+    def __getattr__(name: str) -> object:
+        return display.Panel if name == "Panel" else _MOVED(name)  # a widget: Jupyter is imported by who asks

@@ -31,6 +31,19 @@ def whole(value: Any, what: str, least: int = 1) -> int:
     return number
 
 
+def real(value: Any, what: str, least: float = 0.0) -> float:
+    """`value` as a float, `least` or more (NumPy and torch scalars count); else a VizlibError that names
+    `what`.
+    """
+    try:
+        number = float("nan") if isinstance(value, str) else float(value)
+    except (TypeError, ValueError, RuntimeError):
+        number = float("nan")
+    if not number >= least:
+        raise VizlibError(f"{what}, {least:g} or more; this is {value!r}.")
+    return number
+
+
 def batches(total: int, batch_size: int, progress: Progress | None = None) -> Iterator[torch.Tensor]:
     """Cut 0 ... total - 1 into ranges of at most `batch_size`: yields LongTensors. Ends where progress says
     so.

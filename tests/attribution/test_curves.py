@@ -1,10 +1,12 @@
 """Deletion, insertion, the pointing game: by hand, and at their limits."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 import vizlib as vz
+from vizlib.attribution.path import baseline_pictures
 
 
 @pytest.fixture
@@ -94,5 +96,46 @@ def test_maps_and_masks_have_one_shape(game):
 def test_maps_that_do_not_fit_are_refused(tiny, pictures):
     with pytest.raises(vz.VizlibError, match="need maps .2, 1, 16, 16.; these are .2, 3, 16, 16."):
         vz.deletion(tiny(), pictures(2), 0, pictures(2))
-    with pytest.raises(vz.VizlibError, match="steps is a positive number"):
+    with pytest.raises(vz.VizlibError, match="steps is a number of shares of the picture, 1 or more"):
         vz.deletion(tiny(), pictures(2), 0, pictures(2)[:, :1], steps=0)
+
+
+def test_insertion_begins_with_a_blur_and_deletion_ends_in_what_is_neutral(tiny, pictures):
+    net, x = tiny(), pictures(2)
+    maps = x[:, :1]
+    begin, end = (baseline_pictures(net, x, fill) for fill in ("blur", "neutral"))
+    torch.testing.assert_close(vz.insertion(net, x, 1, maps, steps=3)[:, 0], net(begin)[:, 1])
+    torch.testing.assert_close(vz.deletion(net, x, 1, maps, steps=3)[:, -1], net(end)[:, 1])
+    assert not torch.allclose(net(begin)[:, 1], net(end)[:, 1], atol=1e-3)
+
+
+def test_a_map_that_is_the_same_everywhere_points_at_nothing():
+    maps, masks = torch.zeros(3, 1, 4, 4), torch.ones(3, 1, 4, 4)
+    maps[1], maps[2, 0, 1, 1] = -2.5, 1e-9
+    assert vz.pointing_game(maps, masks).tolist() == [False, False, True]
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 8, 100])
+def test_curves_are_the_same_in_any_batches(tiny, pictures, batch_size):
+    net, x = tiny(), pictures(5)
+    maps, targets = x[:, 1:2] + x[:, :1], [0, 1, 2, 3, 4]
+    expected = torch.cat(
+        [vz.deletion(net, x[i : i + 1], i, maps[i : i + 1], steps=6, batch_size=7) for i in targets]
+    )
+    found = vz.deletion(net, x, targets, maps, steps=6, batch_size=batch_size)
+    torch.testing.assert_close(found, expected)
+
+
+def test_numbers_may_be_numpys_and_maps_may_have_slopes(tiny, pictures):
+    net, x = tiny(), pictures(2)
+    maps = x[:, :1].clone().requires_grad_()
+    found = vz.deletion(net, x, 1, maps, steps=np.int64(3), batch_size=np.int64(4))
+    assert not found.requires_grad
+    assert torch.equal(found, vz.deletion(net, x, 1, maps.detach(), steps=3, batch_size=4))
+    assert vz.pointing_game(maps, maps.detach().round(), tolerance=np.int64(1)).shape == (2,)
+
+
+def test_masks_go_where_the_maps_are():
+    maps, masks = torch.zeros(2, 1, 4, 4, device="meta"), torch.ones(2, 1, 4, 4)
+    assert vz.energy_inside(maps, masks).device.type == "meta"
+    assert vz.pointing_game(maps, masks, tolerance=1).device.type == "meta"

@@ -112,3 +112,26 @@ def test_maps_that_hold_nan_are_refused(measure):
     broken[0, 0, 0, 0] = float("nan")
     with pytest.raises(vz.VizlibError, match="NaN"):
         measure(a, broken)
+
+
+@pytest.mark.parametrize("measure", [vz.rank_correlation, vz.ssim], ids=lambda m: m.__name__)
+def test_what_is_no_batch_of_maps_is_refused(measure):
+    with pytest.raises(vz.VizlibError, match=r"are tensors \(N, C, H, W\); this is a list"):
+        measure([0, 1], maps())
+    with pytest.raises(vz.VizlibError, match=r"are tensors \(N, C, H, W\); this is \(12, 12\)"):
+        measure(maps(), maps()[0, 0])
+
+
+@pytest.mark.parametrize("measure", [vz.rank_correlation, vz.ssim], ids=lambda m: m.__name__)
+def test_double_precision_is_used_on_the_cpu_only(measure):
+    """A device without double precision: its maps come to the CPU first."""
+
+    class Single(torch.Tensor):
+        def double(self):
+            raise TypeError("this device has no double precision")
+
+        def cpu(self):
+            return self.as_subclass(torch.Tensor)
+
+    a, b = maps(), maps(seed=1)
+    assert measure(a.as_subclass(Single), b.as_subclass(Single)).equal(measure(a, b))

@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -68,7 +69,7 @@ def test_weights_are_tilted_as_worked_out_by_hand():
     torch.testing.assert_close(tilt, torch.tensor([0.3, 1.0]), rtol=1e-3, atol=0)
 
 
-@pytest.mark.parametrize("power", [1, 2, 3])
+@pytest.mark.parametrize("power", [1.5, 2, 3])
 def test_where_the_steps_lie_does_not_change_what_is_integrated(tiny, pictures, power):
     net, x = tiny(seed=3), pictures(2, seed=5)
     maps = [vz.integrated_gradients(net, x, 1, steps=400, power=p) for p in (1, power)]
@@ -82,16 +83,126 @@ def test_pixels_equal_to_the_baseline_get_nothing(tiny):
     assert (maps[x == 0] == 0).all() and (maps[x > 0] != 0).any()
 
 
-def test_a_path_that_is_stopped_is_the_mean_so_far(tiny, pictures):
+def _stopped_after(passes, net, x, **arguments):
     calls = []
-    maps = vz.integrated_gradients(
-        tiny(),
-        pictures(2),
-        0,
-        batch_size=4,
-        progress=lambda done, total, preview: calls.append((done, total)) or done < 8,
+
+    def progress(done, total, preview):
+        calls.append((done, total))
+        return len(calls) < passes
+
+    return vz.integrated_gradients(net, x, 0, progress=progress, **arguments), calls
+
+
+def _mean_over(steps, taken, net, x, power=2):
+    """(x - x') times the mean gradient over the first `taken` of `steps` steps, written out; x' is black."""
+    t = (torch.arange(taken) + 0.5) / steps
+    weights = t ** (power - 1)
+    gradients = torch.cat([vz.gradient(net, a * x, 0) for a in t**power])
+    return x * (weights.view(-1, 1, 1, 1) * gradients).sum(0, keepdim=True) / weights.sum()
+
+
+@pytest.mark.parametrize("complete", [False, True])
+def test_a_path_that_is_stopped_is_the_mean_so_far(tiny, pictures, complete):
+    """Four passes of three: the first picture has been asked at six points of its way, the second too;
+    after one more pass at eight and seven.
+    """
+    net, x = tiny(), pictures(2)
+    how = {"baseline": "black", "batch_size": 3, "complete": complete, "power": 3}
+    maps, calls = _stopped_after(4, net, x, **how)
+    assert calls == [(3, 100), (6, 100), (9, 100), (12, 100)]
+    torch.testing.assert_close(maps, torch.cat([_mean_over(50, 6, net, one, 3) for one in x.split(1)]))
+    maps, _ = _stopped_after(5, net, x, **how)
+    expected = [_mean_over(50, n, net, one, 3) for n, one in zip((8, 7), x.split(1), strict=True)]
+    torch.testing.assert_close(maps, torch.cat(expected))
+
+
+def test_a_picture_whose_way_has_not_begun_has_no_map(tiny, pictures):
+    net, x = tiny(), pictures(2)
+    maps, _ = _stopped_after(1, net, x, baseline="black", batch_size=1)
+    torch.testing.assert_close(maps[:1], _mean_over(50, 1, net, x[:1]))
+    assert (maps[1] == 0).all()
+
+
+def test_a_no_after_the_last_step_comes_too_late(tiny, pictures):
+    net, x = tiny(), pictures(2)
+    maps, calls = _stopped_after(2, net, x, steps=8, batch_size=8)
+    assert calls == [(8, 16), (16, 16)]
+    assert vz.completeness_error(net, x, 0, maps).max() < 1e-4
+
+
+def test_a_way_of_which_the_first_steps_weigh_nothing_adds_up_too(tiny, pictures):
+    """The weight of the first step, 0.01^29, is below the smallest number there is."""
+    net, x = tiny(seed=3), pictures(4, seed=5)
+    rough, maps = (vz.integrated_gradients(net, x, 1, power=30, complete=c) for c in (False, True))
+    assert vz.completeness_error(net, x, 1, rough).min() > 2e-3
+    assert vz.completeness_error(net, x, 1, maps).max() < 1e-4
+
+
+def test_where_only_the_last_step_weighs_anything_it_is_the_gradient_there(tiny, pictures):
+    net, x = tiny(seed=3), pictures(1, seed=5)
+    maps = vz.integrated_gradients(net, x, 1, baseline="black", steps=10, power=1e4)
+    torch.testing.assert_close(maps, x * vz.gradient(net, 0.95**1e4 * x, 1))
+
+
+class Flat(nn.Module):
+    """A score that is the same for every picture, and yet has slopes."""
+
+    def forward(self, x):
+        return torch.stack([x.mean((1, 2, 3)) * 0, x.mean((1, 2, 3))], 1)
+
+
+def test_where_the_score_does_not_rise_the_error_is_nothing_or_infinite(network, pictures):
+    net, x = network(Flat()), pictures(2)
+    maps = torch.zeros_like(x)
+    maps[1, 0, 3, 4] = 0.25
+    assert vz.completeness_error(net, x, 0, maps).tolist() == [0, float("inf")]
+    assert vz.completeness_error(net, x, 1, vz.integrated_gradients(net, x, 1)).max() < 1e-5
+    with pytest.raises(vz.VizlibError, match=r"a map for each of the 2 pictures; this is \(1, 3, 16, 16\)"):
+        vz.completeness_error(net, x, 0, maps[:1])
+    with pytest.raises(vz.VizlibError, match="a map for each of the 2 pictures; this is list"):
+        vz.completeness_error(net, x, 0, [0, 1])
+
+
+def test_a_blurred_baseline_keeps_a_seventh_of_the_picture_and_nothing_finer(tiny):
+    """Fields of 4 x 4 pixels: stripes inside of a field are averaged away, one field beside another is
+    seen.
+    """
+    net, side = tiny(), torch.arange(28)
+    stripes = (side % 2).float().expand(1, 3, 28, 28)
+    torch.testing.assert_close(baseline_pictures(net, stripes, "blur"), torch.full((1, 3, 28, 28), 0.5))
+    fields = (side // 4 % 2).float().expand(1, 3, 28, 28)
+    across = baseline_pictures(net, fields, "blur")[0, 0, 14]
+    assert across[[5, 6, 13, 14, 21, 22]].min() > 0.8 and across[[9, 10, 17, 18]].max() < 0.2
+
+
+def test_baselines_of_every_kind(tiny, pictures):
+    net, x = tiny(), pictures(2)
+    for black in ("black", 0, 0.0, np.float32(0), (0, 0, 0), np.zeros(3), torch.zeros(1, 3, 16, 16)):
+        assert baseline_pictures(net, x, black).equal(torch.zeros_like(x))
+    one = np.random.default_rng(0).random((1, 3, 16, 16))
+    assert baseline_pictures(net, x, one).equal(torch.from_numpy(one).float().expand(2, -1, -1, -1))
+    own = x.clone()
+    baseline_pictures(net, x, own).zero_()
+    assert own.equal(x)
+
+
+def test_numbers_from_numpy_and_pictures_with_a_graph(tiny, pictures):
+    net, x = tiny(), pictures(1)
+    expected = vz.integrated_gradients(net, x, 0, steps=4, power=2)
+    ours = vz.integrated_gradients(
+        net, x.clone().requires_grad_(), 0, steps=np.int64(4), power=np.float32(2), batch_size=np.int64(3)
     )
-    assert calls == [(4, 100), (8, 100)] and torch.isfinite(maps).all()
+    assert not ours.requires_grad
+    torch.testing.assert_close(ours, expected)
+
+
+def test_it_stays_on_the_network_s_device(tiny, pictures):
+    """On the device "meta" tensors have a shape and no values, and a second device is an error."""
+    net, x = tiny().to("meta"), pictures(2)
+    for baseline in ("neutral", "black", "noise", 0.5, x):
+        maps = vz.integrated_gradients(net, x, [0, 1], baseline=baseline, steps=3)
+        assert maps.device.type == "meta"
+    assert vz.completeness_error(net, x, 0, torch.zeros_like(x)).device.type == "meta"
 
 
 @pytest.mark.parametrize(
@@ -101,13 +212,17 @@ def test_a_path_that_is_stopped_is_the_mean_so_far(tiny, pictures):
             {"baseline": "grey"},
             "A baseline is neutral, black, white, blur, noise, a colour or a picture; this is 'grey'",
         ),
-        ({"baseline": 1.5}, "A baseline is a picture in [0, 1]; this one has values outside"),
+        ({"baseline": 1.5}, "A baseline is a"),
+        ({"baseline": torch.full((1, 3, 16, 16), 1.5)}, "Pictures lie in [0, 1]"),
         (
             {"baseline": torch.zeros(1, 3, 8, 8)},
             "This baseline, (1, 3, 8, 8), fits no pictures (1, 3, 16, 16)",
         ),
-        ({"power": 0}, "power is 1 or more; this is 0"),
-        ({"steps": 0}, "steps is a positive number of points on the way; this is 0"),
+        ({"power": 0}, "power is a number, 1 or more; this is 0"),
+        ({"power": float("nan")}, "power is a number, 1 or more; this is nan"),
+        ({"power": float("inf")}, "power is a number, 1 or more; this is infinite"),
+        ({"steps": 0}, "steps is a number of points on the way, 1 or more; this is 0"),
+        ({"steps": 2.0}, "steps is a number of points on the way, 1 or more; this is 2.0"),
     ],
 )
 def test_what_makes_no_sense_is_refused(tiny, pictures, arguments, sentence):

@@ -1,6 +1,7 @@
 """Layer-wise relevance propagation: by hand, as identities, and with every share accounted for."""
 
 import math
+import operator
 import re
 from collections import OrderedDict
 
@@ -9,7 +10,7 @@ import torch
 from torch import nn
 
 import vizlib as vz
-from vizlib.layers.relevance import Rule, shares
+from vizlib.layers.relevance_rules import Rule, relevance_rules, shares
 
 linear = torch.nn.functional.linear
 
@@ -202,8 +203,247 @@ def test_a_score_without_slope_is_refused(plain, pictures):
         vz.lrp(plain(), pictures(1), lambda logits: logits.argmax(1).float())
 
 
+def _then(statement):
+    def join(a, b):
+        statement(a, b)
+        return b
+
+    return join
+
+
+# How a network may add what two branches made: (a, b) -> the sum. Beside each the same sum in plain words.
+JOINS = {
+    "a statement": (_then(lambda a, b: b.add_(a)), lambda a, b: b + a),
+    "+=": (lambda a, b: operator.iadd(b, a), lambda a, b: b + a),
+    "+= to what a layer has read": (lambda a, b: operator.iadd(a, b), lambda a, b: a + b),
+    "into another tensor": (lambda a, b: torch.add(a, b, out=torch.empty(0)), lambda a, b: a + b),
+    "into one of the two": (_then(lambda a, b: torch.add(a, b, out=b)), lambda a, b: a + b),
+    "into a view": (_then(lambda a, b: b.flatten(2).add_(a.flatten(2))), lambda a, b: b + a),
+    "into zeros": (lambda a, b: torch.zeros_like(b).add_(b).add_(a), lambda a, b: b + a),
+    "with alpha": (lambda a, b: torch.add(b, a, alpha=0.3), lambda a, b: b + 0.3 * a),
+    "with alpha, the old way": (lambda a, b: torch.add(b, 0.3, a), lambda a, b: b + 0.3 * a),
+    "with alpha, a statement": (_then(lambda a, b: b.add_(a, alpha=0.3)), lambda a, b: b + 0.3 * a),
+    "a difference": (lambda a, b: b - a, lambda a, b: b + -1 * a),
+    "a difference with alpha": (lambda a, b: torch.sub(b, a, alpha=0.3), lambda a, b: b + -0.3 * a),
+    "a difference the other way": (lambda a, b: torch.rsub(a, b, alpha=0.3), lambda a, b: b + -0.3 * a),
+    "a difference in place": (_then(lambda a, b: b.sub_(a)), lambda a, b: b + -1 * a),
+    "means spread out": (
+        lambda a, b: b + a.mean((2, 3), keepdim=True),
+        lambda a, b: b + a.mean((2, 3), keepdim=True).expand_as(b),
+    ),
+    "a mean over constants": (
+        lambda a, b: a.mean((2, 3), keepdim=True) * torch.ones(b.shape[2:]) + b,
+        lambda a, b: a.mean((2, 3), keepdim=True).expand_as(b) + b,
+    ),
+    "scaled in place": (_then(lambda a, b: b.mul_(2).div_(4)), lambda a, b: b * 0.5),
+    "normalized": (
+        lambda a, b: torch.batch_norm(b, None, None, torch.ones(6), torch.ones(6), False, 0, 0, False) + a,
+        lambda a, b: nn.functional.batch_norm(b, torch.ones(6), torch.ones(6), eps=0) + a,
+    ),
+    "rectified in place": (_then(lambda a, b: torch.relu_(b)), lambda a, b: torch.relu(b)),
+    "into some channels": (
+        _then(lambda a, b: b[:, :3].add_(a[:, :3])),
+        lambda a, b: torch.cat([b[:, :3] + a[:, :3], b[:, 3:]], 1),
+    ),
+}
+
+
+class Branches(nn.Module):
+    def __init__(self, join):
+        super().__init__()
+        self.conv1, self.conv2 = nn.Conv2d(3, 6, 3, padding=1), nn.Conv2d(6, 6, 3, padding=1)
+        self.fc, self.join = nn.Linear(6, 4), join
+
+    def forward(self, x):
+        a = torch.relu(self.conv1(x))
+        return self.fc(torch.relu(self.join(a, self.conv2(a))).mean((2, 3)))
+
+
+@pytest.fixture
+def branches(network, redrawn):
+    return lambda join: network(redrawn(Branches(join)))
+
+
+@pytest.mark.parametrize("name", JOINS)
+def test_however_branches_are_added_relevance_is_conserved(name, branches, pictures):
+    """Written into a tensor or not, with a weight, or spread out: relevance and what the biases keep are the
+    score, and the network computes what it computes without LRP.
+    """
+    net, x = branches(JOINS[name][0]), pictures(1)
+    with torch.no_grad():
+        score = float(net(x)[0, 1])
+    table = vz.relevance_table(net, x, 1, rule="zero")
+    assert table[0]["arriving"] == score
+    kept = sum(table["kept by its bias"])
+    assert float(vz.lrp(net, x, 1, rule="zero").sum()) + kept == pytest.approx(score, rel=1e-3)
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("name", JOINS)
+def test_however_branches_are_added_the_map_is_that_of_the_plain_sum(name, rule, branches, pictures):
+    ours, plain = (vz.lrp(branches(join), pictures(2), 1, rule=rule) for join in JOINS[name])
+    torch.testing.assert_close(ours, plain, rtol=1e-3, atol=1e-4 * float(plain.abs().max()))
+
+
+@pytest.mark.parametrize(
+    "join, sentence",
+    [
+        (lambda a, b: a * b, "no relevance rule for 'mul' of two signals, as in gates and attention"),
+        (lambda a, b: b.mul_(a), "no relevance rule for 'mul_' of two signals"),
+        (lambda a, b: b / (1 + a), "no relevance rule for 'div' of two signals"),
+        (lambda a, b: torch.div(1, 1 + a), "no relevance rule for 'div' by a signal"),
+        (
+            lambda a, b: nn.functional.conv2d(
+                b.reshape(1, -1, *b.shape[2:]), a.mean((2, 3)).view(-1, 1, 1, 1), groups=6 * len(b)
+            ).view_as(b),
+            "no relevance rule for 'conv2d' with weights that depend on the picture",
+        ),
+        (lambda a, b: b.sigmoid_(), "no relevance rule for 'sigmoid_'"),
+        (lambda a, b: b.chunk(2, 1)[0].add_(a[:, :3]).repeat(1, 2, 1, 1), "writes into a piece of a tensor"),
+    ],
+)
+def test_products_of_signals_and_the_like_are_refused(join, sentence, branches, pictures):
+    with pytest.raises(vz.VizlibError, match=re.escape(sentence)):
+        vz.lrp(branches(join), pictures(1), 0, rule="zero")
+
+
+def test_a_norm_by_the_statistics_of_the_batch_is_refused():
+    x = torch.ones(2, 3, 4, 4, requires_grad=True)
+    with relevance_rules(lambda kind, number, inputs: Rule()):
+        with pytest.raises(vz.VizlibError, match="'batch_norm' by the statistics of the batch"):
+            nn.functional.batch_norm(x, None, None, training=True)
+
+
+def test_what_does_not_depend_on_the_picture_needs_no_rule(branches, pictures):
+    """A mask that is cut off from the picture, and zeros of its size, are constants."""
+    masked = branches(lambda a, b: b * (b > 0) + torch.zeros_like(a).exp() - a.detach().sigmoid())
+    assert torch.isfinite(vz.lrp(masked, pictures(1), 0)).all()
+
+
+def test_in_the_composite_a_sum_of_branches_hands_on_only_what_agrees(branches, pictures):
+    """z-plus at the sum: where the second branch is below zero and the sum above, all goes to the first.
+
+    With a class whose weights are all positive no relevance is negative then; with LRP-epsilon there much is.
+    """
+    net = branches(lambda a, b: a + b)
+    net.model.fc.weight.abs_()
+    net.model.fc.bias.zero_()
+    x = pictures(2)
+    with torch.no_grad():
+        a = torch.relu(net.model.conv1(x))
+        assert ((net.model.conv2(a) < 0) & (a + net.model.conv2(a) > 0)).float().mean() > 0.1
+    assert vz.lrp(net, x, 0).min() >= 0 and vz.lrp(net, x, 0).max() > 0
+
+
+@pytest.mark.parametrize("rule", ["zero", "epsilon", "gamma"])
+def test_a_linear_layer_on_a_grid_is_a_convolution_of_one_pixel(rule, network, redrawn, pictures):
+    class Last(nn.Module):
+        def __init__(self, conv):
+            super().__init__()
+            self.linear = nn.Linear(6, 5).requires_grad_(False)
+            self.linear.weight.copy_(conv.weight[..., 0, 0])
+            self.linear.bias.copy_(conv.bias)
+
+        def forward(self, x):
+            return self.linear(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+    model = redrawn(
+        nn.Sequential(
+            nn.Conv2d(3, 6, 3),
+            nn.ReLU(),
+            nn.Conv2d(6, 5, 1),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(5, 3),
+        )
+    ).requires_grad_(False)
+    first = network(model)
+    model[2] = Last(model[2])
+    second, x = network(model), pictures(2)
+    torch.testing.assert_close(
+        vz.lrp(second, x, 1, rule=rule), vz.lrp(first, x, 1, rule=rule), rtol=1e-3, atol=1e-5
+    )
+
+
+def test_the_box_of_a_first_layer_that_is_flat(network, redrawn, pictures):
+    """A linear layer on all pixels is a convolution as large as the picture."""
+    flat = redrawn(nn.Sequential(nn.Flatten(), nn.Linear(768, 4))).requires_grad_(False)
+    large = nn.Sequential(nn.Conv2d(3, 4, 16), nn.Flatten()).requires_grad_(False)
+    large[0].weight.copy_(flat[1].weight.view(4, 3, 16, 16))
+    large[0].bias.copy_(flat[1].bias)
+    x = pictures(2)
+    ours, expected = (vz.lrp(network(model, mean=(0.4, 0.5, 0.6)), x, 1) for model in (flat, large))
+    torch.testing.assert_close(ours, expected, rtol=1e-3, atol=1e-5)
+    assert ours.abs().max() > 0
+
+
+def test_the_box_is_empty_where_a_picture_has_been_padded(network, redrawn, pictures):
+    """Padded by a layer of its own, as in networks that come from TensorFlow, or by the convolution."""
+    conv = redrawn(nn.Conv2d(3, 6, 3, padding=1)).requires_grad_(False)
+    bare = nn.Conv2d(3, 6, 3).requires_grad_(False)
+    bare.weight.copy_(conv.weight)
+    bare.bias.copy_(conv.bias)
+    end = [nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    models = nn.Sequential(nn.ZeroPad2d(1), bare, *end), nn.Sequential(conv, *end)
+    ours, expected = (vz.lrp(network(m, mean=(0.4, 0.5, 0.6)), pictures(2), 1) for m in models)
+    torch.testing.assert_close(ours, expected, rtol=1e-3, atol=1e-6)
+
+
+def test_a_sum_before_the_first_layer_gets_no_box(network, redrawn, pictures):
+    class Doubled(nn.Module):
+        def __init__(self, double):
+            super().__init__()
+            self.conv, self.double = nn.Conv2d(3, 6, 3), double
+
+        def forward(self, x):
+            return torch.relu(self.conv(self.double(x))).mean((2, 3))
+
+    nets = (network(redrawn(Doubled(double))) for double in (lambda x: x + x, lambda x: 2 * x))
+    ours, expected = (vz.lrp(net, pictures(2), 1) for net in nets)
+    torch.testing.assert_close(ours, expected, rtol=1e-3, atol=1e-5)
+
+
+def test_a_picture_turned_negative_has_its_bounds_the_other_way_round(network, redrawn, pictures):
+    """1 - x in the place of x, and a first layer made for it: the same network, the same map."""
+
+    class Negative(nn.Module):
+        def __init__(self, conv):
+            super().__init__()
+            self.conv = conv
+
+        def forward(self, x):
+            return torch.relu(self.conv(1 - x)).mean((2, 3))
+
+    conv = redrawn(nn.Conv2d(3, 6, 3))
+    relevance = vz.lrp(network(Negative(conv)), pictures(2), 1)
+    assert relevance.min() >= 0 and relevance.max() > 0
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_it_works_whatever_the_caller_does_with_gradients(mode, plain, pictures):
+    net, x = plain(), pictures(2)
+    expected = vz.lrp(net, x, 1)
+    with mode():
+        torch.testing.assert_close(vz.lrp(net, x, 1), expected)
+    ours = vz.lrp(net, x.clone().requires_grad_(), 1)
+    assert not ours.requires_grad
+    torch.testing.assert_close(ours, expected)
+
+
+def test_it_stays_on_the_network_s_device(plain, pictures):
+    """On the device "meta" tensors have a shape and no values, and a second device is an error."""
+    net = plain().to("meta")
+    for rule in ("zero", "epsilon"):
+        assert vz.lrp(net, pictures(2), [1, 2], rule=rule).device.type == "meta"
+    from vizlib.attribution.relevance import _bounds
+
+    assert [bound.device.type for bound in _bounds(net, (16, 16))] == ["meta"] * 2
+
+
+@pytest.mark.parametrize("rule", ["zero", "composite"])
 @pytest.mark.parametrize("name", ["torchvision/mobilenet_v3_small", "torchvision/vit_b_16"])
-def test_a_network_with_functions_that_have_no_rule_is_refused(name, left_as_found):
+def test_a_network_with_functions_that_have_no_rule_is_refused(name, rule, left_as_found):
     net = vz.load(name, pretrained=False)
     with (
         left_as_found(net),
@@ -211,14 +451,14 @@ def test_a_network_with_functions_that_have_no_rule_is_refused(name, left_as_fou
             vz.VizlibError, match="There is no relevance rule for '.*LRP here goes through convolutions"
         ),
     ):
-        vz.lrp(net, vz.photo("goldfish", 224), 1, rule="zero")
+        vz.lrp(net, vz.photo("goldfish", 224), 1, rule=rule)
 
 
 @pytest.mark.parametrize(
     "arguments, sentence",
     [
         ({"rule": "alpha"}, "rule is one of composite, zero, epsilon, gamma; this is 'alpha'"),
-        ({"gamma": -1}, "gamma and epsilon are 0 or more"),
+        ({"gamma": -1}, "gamma and epsilon are numbers, 0 or more; this is -1"),
     ],
 )
 def test_what_makes_no_sense_is_refused(plain, pictures, arguments, sentence):

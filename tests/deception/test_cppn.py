@@ -48,7 +48,7 @@ def bred(grey, generations, count=40, side=6):
 
 def drawn_slowly(encoding, weight, kind):
     """The outputs of one genome, pixel by pixel and node by node."""
-    side, last = encoding.side, encoding.places - encoding.outputs
+    side, last = encoding.height, encoding.places - encoding.outputs
     picture = torch.zeros(encoding.outputs, side, side)
     for row in range(side):
         for column in range(side):

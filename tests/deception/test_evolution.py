@@ -1,5 +1,8 @@
 """MAP-Elites: who takes which cell, what an archive promises, and runs that stop and go on."""
 
+import copy
+
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -136,9 +139,9 @@ def test_progress_hears_of_every_generation(net):
     "options, words",
     [
         ({"encoding": "indirect"}, "encoding is one of direct, cppn"),
-        ({"generations": 0}, "generations is a whole number, at least 1"),
-        ({"population": 2.5}, "population is a whole number, at least 1"),
-        ({"size": -1}, "size is a whole number, at least 1"),
+        ({"generations": 0}, "generations is a whole number, 1 or more"),
+        ({"population": 2.5}, "population is a whole number, 1 or more"),
+        ({"size": -1}, "size is a number of pixels, or two, .* 1 or more; this is -1"),
         ({"target": [1, 1]}, "one or more different ones"),
         ({"target": []}, "one or more different ones"),
         ({"target": "bagel"}, "bagel"),
@@ -155,6 +158,46 @@ def test_an_archive_of_another_run_is_refused(net):
     for other in ({"seed": 1}, {"encoding": "direct"}, {"target": [0, 1]}, {"population": 5}, {"size": 20}):
         with pytest.raises(vz.VizlibError, match="The archive is of a run with"):
             run(net, archive=bred, **other)
+
+
+@BOTH
+def test_an_archive_goes_on_only_with_the_network_that_bred_it(net, tiny, encoding):
+    bred = run(net, generations=3, encoding=encoding)
+    run(copy.deepcopy(net), encoding=encoding, archive=bred)
+    changed = copy.deepcopy(net)
+    with torch.no_grad():
+        changed.model.fc.bias[0] += 1  # what the champions scored is no longer what this one gives them
+    for other in (vz.randomize(net), tiny(seed=1), changed):
+        assert other.name == net.name
+        with pytest.raises(
+            vz.VizlibError, match="The archive is of a network with other weights than this toy"
+        ):
+            run(other, encoding=encoding, archive=bred)
+
+
+@BOTH
+def test_pictures_may_be_wider_than_high(net, encoding, tmp_path):
+    bred = run(net, encoding=encoding, size=(12, 20), generations=2)
+    assert bred.image.shape == (5, 3, 12, 20)
+    bred.save(tmp_path / "wide.safetensors")
+    on = run(net, encoding=encoding, size=(12, 20), archive=Archive.load(tmp_path / "wide.safetensors"))
+    same(on, run(net, encoding=encoding, size=(12, 20)))
+
+
+def test_numbers_of_numpy_are_numbers(net, tmp_path):
+    three, ten = np.int64(3), np.int64(10)
+    bred = run(net, target=np.array([1, 2]), generations=three, population=ten, seed=np.int64(0), size=ten)
+    same(bred, run(net, target=[1, 2], generations=3, size=10))
+    bred.save(tmp_path / "bred.safetensors")  # JSON knows no NumPy
+
+
+def test_it_works_in_inference_mode_and_leaves_the_mode_of_a_progress_alone(net):
+    modes = []
+    whole = run(net, generations=3, progress=lambda *told: modes.append(torch.is_grad_enabled()))
+    with torch.inference_mode():
+        bred = run(net, generations=3)
+    same(bred, whole)
+    assert all(modes)
 
 
 def test_files_that_are_no_archives_are_refused(net, tmp_path):

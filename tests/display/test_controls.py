@@ -1,11 +1,15 @@
 """The controls of a panel: what can be chosen, and what the panel's function receives."""
 
+import datetime
+
 import ipywidgets as widgets
+import numpy as np
 import pytest
 import torch
 
 import vizlib as vz
-from vizlib.display.controls import FAVOURITES, argument, assign, control
+from vizlib.display.controls import argument, assign, control
+from vizlib.display.interactive import FAVOURITES
 
 
 @pytest.fixture
@@ -209,3 +213,126 @@ def test_assigning_a_class_index_or_nothing_to_a_label_works(lite0):
     for value, k in ((281, 281), ("goldfish", 1), (None, None)):
         assign(choice, value)
         assert choice.argument == k
+
+
+def test_one_photo_may_be_named_without_a_list_and_none_is_refused():
+    assert vz.choose_photo("goldfish", size=32).value == "goldfish"
+    with pytest.raises(vz.VizlibError, match="needs at least one photo"):
+        vz.choose_photo([])
+    for wrong in (0, 7, 32.5, "small"):
+        with pytest.raises(vz.VizlibError, match="size is a number of pixels, 8 or more"):
+            vz.choose_photo(size=wrong)
+    assert vz.choose_photo("goldfish", np.int64(32)).argument.shape == (1, 3, 32, 32)
+    assert torch.equal(vz.choose_photo("goldfish", None).argument, vz.photo("goldfish"))
+
+
+def test_names_of_photos_out_of_an_array_are_names(photo_choice):
+    photo_choice.choose(np.array(["cheetah"])[0])
+    assert photo_choice.value == "cheetah" and type(photo_choice.value) is str
+
+
+def test_a_menu_of_labels_and_values_is_that_of_ipywidgets():
+    menu = control("k", [("low", 1), ("mid", 3)], 3)
+    assert menu.value == 3 and menu.label == "mid"
+    assert control("k", [("low", 1), ("mid", 3)]).value == 1
+    assign(menu, 1)
+    assert menu.label == "low"
+    with pytest.raises(vz.VizlibError, match="2 cannot be chosen here. There are: 1, 3"):
+        assign(menu, 2)
+    with pytest.raises(vz.VizlibError, match=r"does not hold its start value 'mid'; it holds \[1, 3\]"):
+        control("k", [("low", 1), ("mid", 3)], "mid")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [torch.ones(2), torch.zeros(2), torch.zeros(3)],
+        [np.ones(2), np.zeros(2), "none"],
+        [[1, 2, 3], [4, 5], {"a": 1}],
+        [("two", [1, 2]), ("set", {3}), ("tensor", torch.zeros(2, 2))],
+    ],
+    ids=["tensors", "arrays", "lists", "pairs"],
+)
+def test_values_of_a_menu_may_be_anything(values):
+    plain = [value for _, value in values] if isinstance(values[0], tuple) else values
+    menu = control("k", values, plain[1])
+    assert menu.value is plain[1]
+    for value in plain:
+        assign(menu, value)
+        assert menu.value is value
+    assert control("k", values).value is plain[0]
+    with pytest.raises(vz.VizlibError, match="cannot be chosen here"):
+        assign(menu, "something else")
+    assert menu.value is plain[-1]
+
+
+def test_sliders_take_numbers_of_numpy_and_torch():
+    slider = control("n", (np.int64(1), torch.tensor(10)), np.int32(4))
+    assert isinstance(slider, widgets.IntSlider) and (slider.min, slider.max, slider.value) == (1, 10, 4)
+    slider = control("x", (np.float32(0), 1, np.array(0.5)), torch.tensor(0.5))
+    assert isinstance(slider, widgets.FloatSlider) and (slider.step, slider.value) == (0.5, 0.5)
+
+
+@pytest.mark.parametrize(
+    "spec, default, telling",
+    [
+        ((10, 1), None, "goes from a low number to a high one in steps above 0; this is .10, 1."),
+        ((1, 10, 0), None, "in steps above 0"),
+        ((0.0, float("nan")), None, "goes from a low number"),
+        ((0.0, float("inf")), None, "goes from a low number"),
+        ((1, 10), "many", "start value 'many' lies outside"),
+        ((1, 10), True, "start value True lies outside"),
+        ((1, 10), 2.5, r"takes whole numbers and cannot start at 2.5. Write \(1.0, 10.0\)"),
+    ],
+)
+def test_a_slider_that_cannot_be_made_says_why(spec, default, telling):
+    with pytest.raises(vz.VizlibError, match=telling):
+        control("n", spec, default)
+
+
+def test_a_slider_of_a_single_value_and_a_whole_start_in_another_type_are_fine():
+    assert control("n", (3, 3)).value == 3 and control("x", (0.5, 0.5)).value == 0.5
+    assert control("n", (1, 10), 4.0).value == 4
+
+
+@pytest.mark.parametrize("widget", [widgets.Button(), widgets.HBox(), widgets.Output(), widgets.Tab()])
+def test_a_widget_without_a_value_is_no_control(widget):
+    with pytest.raises(
+        vz.VizlibError, match=f"'n' is of the kind {type(widget).__name__}, which has no value"
+    ):
+        control("n", widget)
+
+
+def test_widgets_of_ipywidgets_are_set_as_they_are_made():
+    log = widgets.FloatLogSlider(value=1, min=-2, max=2)
+    assign(log, 50)
+    assert log.value == 50
+    with pytest.raises(vz.VizlibError, match="It goes from 0.01 to 100"):
+        assign(log, 1000)
+    day = widgets.DatePicker()
+    assign(day, datetime.date(2026, 1, 2))
+    assert day.value == datetime.date(2026, 1, 2)
+    ends = widgets.SelectionRangeSlider(options=["a", "b", "c"], index=(0, 1))
+    assign(ends, ("b", "c"))
+    assert ends.value == ("b", "c")
+    menu = widgets.Dropdown(options={"low": 1, "high": 2})
+    assign(menu, np.int64(2))
+    assert menu.label == "high"
+    several = widgets.SelectMultiple(options=["a", "b"])
+    with pytest.raises(vz.VizlibError, match="cannot be chosen here. There are: a, b"):
+        assign(several, ("z",))
+    text = widgets.BoundedIntText(min=0, max=5)
+    with pytest.raises(vz.VizlibError, match="It goes from 0 to 5"):
+        assign(text, 9)
+    for wrong in (True, None, "3"):
+        with pytest.raises(vz.VizlibError, match="It goes from 0 to 5"):
+            assign(text, wrong)
+
+
+def test_a_network_without_grids_has_no_layer_to_choose(network):
+    net = network(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 16 * 16, 4)), name="flat")
+    with pytest.raises(
+        vz.VizlibError, match="flat has no layer with a grid of positions to choose. spatial=False"
+    ):
+        vz.choose_layer(net)
+    assert "logits" in vz.choose_layer(net, spatial=False).options

@@ -1,15 +1,23 @@
 """Figures: what is drawn, with which scale, and what is said of it."""
 
 import base64
+import contextlib
 import io
+import warnings
 
 import numpy as np
 import pytest
 import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
+from matplotlib.text import Text
 from PIL import Image
 
 import vizlib as vz
-from vizlib.display.figures import Picture, _limits, _number
+from vizlib.display import fonts
+from vizlib.display.figures import Picture, drawing
+from vizlib.display.grids import _limits, _number
 
 
 def pixels(picture):
@@ -156,7 +164,12 @@ def test_an_overlay_is_of_one_picture(pictures):
         (torch.full((1, 1, 8, 8), float("nan")), "NaN or infinite"),
         (torch.full((1, 3, 8, 8), float("inf")), "NaN or infinite"),
         (torch.full((1, 3, 8, 8), -1.0), "so they are no picture. vz.centre.values."),
-        (torch.full((1, 3, 8, 8), 255.0), "run from 255 to 255"),
+        (torch.full((1, 3, 8, 8), 255.0), "run from 255 to 255, so they are no picture. Divide by 255"),
+        (torch.full((1, 3, 8, 8), 200, dtype=torch.uint8), "run from 200 to 200.*Divide by 255"),
+        (torch.full((1, 3, 8, 8), 1.5), "run from 1.5 to 1.5.*vz.centre.values"),
+        (torch.zeros(1, 1, 8, 8, dtype=torch.complex64), "holds torch.complex64. Show its size"),
+        (torch.zeros(1, 1, 0, 8), "There is nothing to show"),
+        (vz.overlay(torch.full((3, 8, 8), 255), torch.zeros(1, 8, 8)), "run from 255 to 255.*Divide by 255"),
     ],
     ids=str,
 )
@@ -193,8 +206,47 @@ def test_a_notebook_gets_the_picture_and_its_description(pictures):
 
 def test_a_figure_can_be_saved(pictures, tmp_path):
     drawn = vz.show(pictures(1), alt="noise")
-    drawn.save(tmp_path / "noise.jpg")
+    assert drawn.save(tmp_path / "noise.jpg") == tmp_path / "noise.jpg"
     assert (tmp_path / "noise.jpg").read_bytes() == drawn.data
+    fig, _ = vz.figure()
+    lines = vz.picture(fig, "an empty plot")
+    lines.save(str(tmp_path / "lines.PNG"))
+    assert (tmp_path / "lines.PNG").read_bytes() == lines.data
+
+
+@pytest.mark.parametrize(
+    "ending, format",
+    [("png", "PNG"), ("jpeg", "JPEG"), ("webp", "WEBP"), ("gif", "GIF"), ("bmp", "BMP"), ("tiff", "TIFF")],
+)
+def test_a_file_holds_what_its_ending_says(pictures, tmp_path, ending, format):
+    fig, ax = vz.figure()
+    ax.bar([0, 1], [1, 2])
+    for drawn in (vz.show(pictures(1), alt="noise"), vz.picture(fig, "two bars")):
+        path = drawn.save(tmp_path / f"it.{ending}")
+        with Image.open(path) as saved:
+            assert saved.format == format and saved.size == drawn.size
+            assert (
+                np.abs(np.asarray(saved.convert("RGB")).astype(int) - pixels(drawn)).mean() < 16
+            )  # a GIF has 256 colours
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_figure_can_be_saved_for_print(pictures, tmp_path):
+    assert vz.show(pictures(1), alt="noise").save(tmp_path / "it.pdf").read_bytes()[:5] == b"%PDF-"
+
+
+@pytest.mark.parametrize(
+    "name, telling",
+    [
+        ("noise", "saved as .png, .jpg.*this is 'noise'"),
+        ("noise.exe", "this is 'noise.exe'"),
+        ("no/a.png", "no folder"),
+    ],
+)
+def test_a_figure_that_cannot_be_saved_says_so(pictures, tmp_path, name, telling):
+    with pytest.raises(vz.VizlibError, match=telling):
+        vz.show(pictures(1), alt="noise").save(tmp_path / name)
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_same_figure_is_drawn_the_same_way_twice(pictures):
@@ -227,8 +279,239 @@ def test_drawing_needs_no_screen_and_opens_no_window():
     assert plt.get_fignums() == before
 
 
+def test_whoever_draws_holds_the_lock_from_the_first_axes_to_the_last_byte(pictures, monkeypatch, tiny):
+    """matplotlib is not made for two threads; every artist is made by who holds the lock."""
+    seen = []
+
+    def watched(name, method):
+        def call(*args, **kwargs):
+            seen.append(name)
+            assert drawing._is_owned(), name
+            return method(*args, **kwargs)
+
+        return call
+
+    for kind, names in (
+        (Figure, ("__init__", "add_axes", "colorbar", "savefig", "subplots", "clear")),
+        (Axes, ("imshow", "contour", "set_title", "add_artist", "add_patch", "bar", "legend", "text", "set")),
+    ):
+        for name in names:
+            monkeypatch.setattr(kind, name, watched(name, getattr(kind, name)))
+    x = pictures(2)
+    vz.show([x, x[:, :1], vz.overlay(x[:1], x[:1, :1])], list("abcde"), alt="noise")
+    vz.thumbnails(torch.rand(2, 2), x, alt="noise")
+    vz.draw_anatomy(vz.anatomy(tiny()), alt="boxes")
+    vz.picture(vz.figure()[0], "nothing")
+    assert {"add_axes", "imshow", "contour", "colorbar", "add_artist", "add_patch", "bar", "savefig"} <= set(
+        seen
+    )
+    assert not drawing._is_owned()
+
+
+def test_after_a_drawing_that_failed_others_may_draw(pictures, in_thread, monkeypatch):
+    x = pictures(1)
+    with monkeypatch.context() as broken:
+        broken.setattr(Axes, "imshow", lambda *args, **kwargs: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            vz.show(x, alt="noise")
+    assert in_thread(vz.show, x, alt="noise").result().alt == "noise"
+
+
 def test_two_threads_may_draw_at_once(pictures, in_thread):
     x = pictures(2)
     expected = pixels(vz.show([x, x[:, :1]], list("abcd"), alt="noise"))
     jobs = [in_thread(vz.show, [x, x[:, :1]], list("abcd"), alt="noise") for _ in range(4)]
     assert all(np.abs(pixels(job.result()) - expected).max() == 0 for job in jobs)
+
+
+# ------------------------------------------------------------------- other devices, precisions, numbers
+
+
+def test_pictures_maps_and_overlays_from_another_device_are_drawn(pictures, elsewhere):
+    x = pictures(1)
+    signed = x[:, :1] - 0.5
+    expected = vz.show([x, signed, vz.overlay(x, signed)], alt="noise").data
+    a, b = elsewhere(x), elsewhere(signed)
+    for items in ([a, b, vz.overlay(a, b)], [x, b, vz.overlay(x, b)], [a, signed, vz.overlay(a, signed)]):
+        assert vz.show(items, alt="noise").data == expected
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_pictures_and_maps_of_any_precision_are_drawn(pictures, dtype):
+    x = pictures(1).to(dtype)
+    expected = vz.show(
+        [x.float(), x[:, :1].float(), vz.overlay(x.float(), x[:, :1].float())], alt="noise"
+    ).data
+    assert vz.show([x, x[:, :1], vz.overlay(x, x[:, :1])], alt="noise").data == expected
+
+
+def test_masks_are_drawn_as_they_are(pictures):
+    mask = pictures(1)[:, :1] > 0.5
+    assert vz.show(mask, alt="a mask").data == vz.show(mask.float(), alt="a mask").data
+
+
+def test_what_requires_a_gradient_is_drawn_also_where_no_gradient_is_kept(pictures):
+    x = pictures(1)
+    expected = vz.show([x, x[:, :1], vz.overlay(x, x[:, :1])], alt="noise").data
+    for mode in (contextlib.nullcontext, torch.no_grad, torch.inference_mode):
+        with mode():
+            y = pictures(1).requires_grad_(not torch.is_inference_mode_enabled())
+            assert vz.show([y, y[:, :1], vz.overlay(y, y[:, :1])], alt="noise").data == expected
+
+
+def test_centre_stays_where_its_values_are_and_needs_no_double_precision(pictures, elsewhere):
+    values = pictures(2) - 0.3
+    scaled = vz.centre(elsewhere(values).requires_grad_())
+    assert type(scaled) is type(elsewhere(values)) and not scaled.requires_grad
+    torch.testing.assert_close(scaled.cpu(), vz.centre(values))
+    for dtype in (torch.float16, torch.bfloat16):
+        half = vz.centre(values.to(dtype))
+        assert half.dtype == torch.float32 and (half - vz.centre(values)).abs().max() < 0.01
+    assert vz.centre(torch.empty(2, 3, 4, 4, device="meta")).device.type == "meta"
+
+
+@pytest.mark.parametrize("wrong", [np.zeros((1, 3, 4, 4)), torch.zeros(4), torch.zeros(0, 3, 4, 4), None])
+def test_what_cannot_be_centred_is_refused(wrong):
+    with pytest.raises(vz.VizlibError, match="centre scales values"):
+        vz.centre(wrong)
+
+
+@pytest.mark.parametrize(
+    "options, telling",
+    [
+        ({"columns": -1}, "columns is a number of cells side by side, 1 or more; this is -1"),
+        ({"columns": 0}, "columns is a number .* this is 0"),
+        ({"columns": 1.5}, "columns is a number .* this is 1.5"),
+        ({"limit": -1}, "limit is the value at the end of the scale, above 0; this is -1"),
+        ({"limit": float("nan")}, "limit is the value"),
+        ({"limit": "high"}, "limit is the value"),
+        ({"clip": 101}, "clip is a percentile, from 0 to 100; this is 101"),
+        ({"clip": None}, "clip is a percentile"),
+        ({"width": 0}, "width is a number of inches above 0; this is 0"),
+        ({"width": "wide"}, "width is a number of inches"),
+        ({"titles": ["a", "b"]}, "There are 1 things to show and 2 titles"),
+    ],
+)
+def test_options_that_make_no_figure_are_refused(pictures, options, telling):
+    with pytest.raises(vz.VizlibError, match=telling):
+        vz.show(pictures(1)[:, :1], alt="noise", **options)
+
+
+def test_numbers_of_numpy_and_torch_are_numbers_for_figures_too(pictures):
+    x = pictures(4)[:, :1]
+    expected = vz.show(x, alt="noise", columns=2, limit=0.5, clip=99, width=6).data
+    for kind in (np.array, torch.tensor):
+        options = {"columns": kind(2), "limit": kind(0.5), "clip": kind(99), "width": kind(6)}
+        assert vz.show(x, alt="noise", **options).data == expected
+    assert vz.figure(np.float32(4), torch.tensor(3), np.int64(2))[1].shape == (2,)
+
+
+def test_titles_may_be_anything_that_has_words_and_are_taken_literally(pictures):
+    x = pictures(1)
+    expected = vz.show(x, ["1"], alt="noise").data
+    assert vz.show(x, [1], alt="noise").data == vz.show(x, "1", alt="noise").data == expected
+    assert vz.show(x, [None], alt="noise").data == vz.show(x, alt="noise").data
+    vz.show(x, [r"from $1 to $\broken{2"], alt="noise")  # which is no formula
+
+
+@pytest.mark.parametrize("size", [(0, 3), (7, -1), (float("nan"), 3), ("wide", 3)])
+def test_a_figure_without_a_size_is_refused(size):
+    with pytest.raises(vz.VizlibError, match="is a number of inches above 0"):
+        vz.figure(*size)
+
+
+def test_what_is_no_figure_or_too_large_is_refused(pictures):
+    with pytest.raises(vz.VizlibError, match="picture encodes a figure of matplotlib; this is a Tensor"):
+        vz.picture(pictures(1), "noise")
+    with pytest.raises(vz.VizlibError, match="format is one of png, jpeg; this is 'svg'"):
+        vz.picture(vz.figure()[0], "nothing", "svg")
+    with pytest.raises(vz.VizlibError, match="would be 672 x 96000 pixels large, and 65500 is the most"):
+        vz.picture(vz.figure(7, 1000)[0], "nothing")
+
+
+# ------------------------------------------------------------------- unusual shapes and scripts
+
+
+def test_a_very_long_picture_is_drawn_narrow_and_not_in_a_figure_of_ten_thousand_pixels():
+    long = torch.zeros(1, 3, 400, 10)
+    width, height = vz.show(long, alt="a black strip").size
+    assert height < 2000 and width < 400
+    black = (pixels(vz.show(long, alt="a black strip")).max(2) < 60).nonzero()
+    assert np.ptp(black[0]) / np.ptp(black[1]) == pytest.approx(40, rel=0.15)
+    assert vz.show(long.mT, alt="a black strip").size[1] < 60
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1)])
+def test_maps_of_a_single_row_or_column_can_be_laid_over_pictures(shape):
+    map = torch.linspace(0, 1, shape[0] * shape[1]).view(1, 1, *shape)
+    assert vz.show(vz.overlay(map.expand(-1, 3, -1, -1), map), alt="a ramp").format == "jpeg"
+
+
+def test_a_map_that_nowhere_reaches_half_its_height_has_no_line(pictures):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # matplotlib warns where there is no line to draw
+        for map in (torch.linspace(-4, 1, 256), torch.full((256,), 3.0), torch.zeros(256)):
+            vz.show(vz.overlay(pictures(1), map.view(1, 1, 16, 16)), alt="a map")
+
+
+def test_a_crowd_of_cells_still_has_room(pictures):
+    assert vz.show(pictures(62, 8), alt="a crowd", columns=62).size[0] > 800
+
+
+CHINESE = "\u5927\u718a\u732b"  # giant panda
+
+
+@pytest.fixture
+def no_fonts_known():
+    for kept in (fonts._font_with, fonts._no_font):
+        kept.cache_clear()
+    yield
+    for kept in (fonts._font_with, fonts._no_font):
+        kept.cache_clear()
+
+
+def chinese_figure():
+    fig, ax = vz.figure()
+    ax.bar([CHINESE, "cat"], [1, 2], label=CHINESE)
+    ax.set_title(CHINESE)
+    ax.legend()
+    return fig
+
+
+def test_names_in_a_script_without_a_font_are_boxes_and_one_warning_says_what_to_do(
+    pictures, no_fonts_known, monkeypatch
+):
+    monkeypatch.setattr(fontManager, "ttflist", [f for f in fontManager.ttflist if "CJK" not in f.name])
+    fonts._font_with.cache_clear()
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        vz.show(pictures(2), [CHINESE, CHINESE], alt="noise")
+        vz.picture(chinese_figure(), "bars")
+    assert len(said) == 1 and "No font of this machine can draw" in str(said[0].message)
+    assert "Noto Sans CJK" in str(said[0].message)
+
+
+def test_names_in_another_script_are_drawn_in_a_font_that_has_it(pictures, no_fonts_known, monkeypatch):
+    """One font of this machine, here STIX, is said to know Chinese: every text that needs it gets it."""
+    known = fonts._characters
+    monkeypatch.setattr(
+        fonts,
+        "_characters",
+        lambda path: known(path) | ({*map(ord, CHINESE)} if "STIXGeneral.ttf" in path else set()),
+    )
+    fig = chinese_figure()
+    fonts.make_legible(fig)
+    chosen = {t.get_text(): t.get_fontfamily()[-1] for t in fig.findobj(Text) if t.get_text()}
+    assert chosen[CHINESE] == "STIXGeneral" and chosen["cat"] != "STIXGeneral"
+    texts = [t for t in fig.findobj(Text) if t.get_text() == CHINESE]
+    assert len(texts) >= 3 and all(
+        t.get_fontfamily()[-1] == "STIXGeneral" for t in texts
+    )  # title, tick, legend
+
+
+def test_letters_that_the_usual_font_has_stay_in_it(pictures):
+    fig, ax = vz.figure()
+    ax.set_title("Ångström, λ, Привет, x\n− 3")
+    before = ax.title.get_fontfamily()
+    fonts.make_legible(fig)
+    assert ax.title.get_fontfamily() == before

@@ -1,6 +1,6 @@
 """Panels, driven from Python and as a browser would: a changed control redraws in the background."""
 
-import importlib
+import functools
 import io
 import re
 import threading
@@ -12,8 +12,8 @@ import torch
 from PIL import Image
 
 import vizlib as vz
-
-panel_module = importlib.import_module("vizlib.display.panels")  # vizlib.display.panel is the function
+from vizlib.batching import goes_on
+from vizlib.display import panels as panel_module
 
 
 def grey(level):
@@ -480,3 +480,244 @@ def test_any_widget_of_ipywidgets_can_be_a_control():
     )
     panel.set(several=(1, 3))
     assert panel.status.startswith("hi (1, 3)")
+
+
+# ----------------------------------------------------------------------------- names, numbers, any widget
+
+
+def test_a_control_may_have_any_name():
+    received = {}
+
+    def draw(**values):
+        received.update(values)
+        return grey(0.5)
+
+    names = ("width", "draw", "self", "panel", "controls", "panel_width", "name")
+
+    def takes(width, draw, self, panel, controls, panel_width, name=3):
+        received.update(locals())
+        return grey(0.5)
+
+    panel = vz.panel(takes, **dict.fromkeys(names, (1, 9)))
+    assert panel.values == {**dict.fromkeys(names, 1), "name": 3} and panel._image.layout.max_width == "620px"
+    panel.set(**dict.fromkeys(names, 5))
+    assert {name: received[name] for name in names} == dict.fromkeys(names, 5)
+    panel = vz.panel(draw, width=(32, 640), self=(1, 2))
+    assert panel.values == {"width": 32, "self": 1} and received["width"] == 32
+
+
+def test_a_width_that_the_function_takes_is_a_control_and_starts_at_its_default():
+    panel = vz.panel(lambda width=64: grey(width / 640), width=(32, 640))
+    assert panel.values == {"width": 64} and isinstance(panel.controls["width"], widgets.IntSlider)
+
+
+def test_the_panel_has_a_width_and_the_old_name_of_it_still_works():
+    assert (
+        vz.panel(lambda on: grey(0.5), panel_width=np.int64(400), on=True)._image.layout.max_width == "400px"
+    )
+    with pytest.warns(DeprecationWarning, match="is now called panel_width"):
+        panel = vz.panel(lambda on: grey(0.5), width=400, on=True)
+    assert panel._image.layout.max_width == "400px" and list(panel.controls) == ["on"]
+    with pytest.raises(vz.VizlibError, match="panel_width is a number of pixels, 1 or more; this is 0"):
+        vz.panel(lambda on: grey(0.5), panel_width=0, on=True)
+
+
+@pytest.mark.parametrize(
+    "draw, controls, telling",
+    [
+        (lambda a, b: None, {"a": True}, "needs 'b', which has no control. Add b=... to the panel"),
+        (lambda a: None, {"a": True, "bb": True}, "takes no argument 'bb'; it takes a"),
+        (lambda: None, {"a": True}, "takes no argument 'a'; it takes none"),
+        (lambda a, width=3: None, {"a": True, "with": (1, 2)}, "takes no argument 'with'; it takes a, width"),
+        (lambda a: None, {"a": True, "width": (1, 2)}, "takes no argument 'width'"),
+        (lambda a, /: None, {"a": True}, "takes no argument 'a'|only by its place"),
+        (lambda a, /, b: None, {"b": True}, "takes 'a' only by its place"),
+        (lambda progress, a: None, {"a": True, "progress": True}, "progress is what the panel gives"),
+        (lambda a: None, {"a": widgets.Button()}, "'a' is of the kind Button, which has no value to choose"),
+        (
+            lambda a: None,
+            {"a": widgets.HBox([widgets.Text()])},
+            "'a' is of the kind HBox, which has no value",
+        ),
+        ("draw", {"a": True}, "A panel draws with a function; this is a str"),
+        (None, {}, "A panel draws with a function; this is a NoneType"),
+        (lambda a: (1, 2, 3), {"a": True}, "this one returned tuple"),
+    ],
+)
+def test_controls_that_do_not_fit_the_function_are_told_so_before_it_is_called(draw, controls, telling):
+    with pytest.raises(vz.VizlibError, match=telling):
+        vz.panel(draw, **controls)
+
+
+def test_arguments_without_controls_may_have_defaults_and_functions_may_take_anything():
+    panel = vz.panel(lambda a, b=0.25, *more, **others: grey(b), a=True, z=["x"])
+    assert level_of(panel) == pytest.approx(0.25, abs=0.02)
+    assert level_of(vz.panel(functools.partial(lambda a, b: grey(b), b=0.75), a=True)) == pytest.approx(
+        0.75, abs=0.02
+    )
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.float32, np.array, torch.tensor])
+def test_set_takes_numbers_of_numpy_and_torch(kind):
+    panel = vz.panel(
+        lambda n, x, m: (grey(x), f"{n!r} {m!r}"), n=(1, 10), x=(0.0, 1.0), m=[("low", 1), ("high", 3)]
+    )
+    panel.set(n=kind(4), x=kind(1), m=kind(3))
+    assert panel.values == {"n": 4, "x": 1.0, "m": 3} and panel.status.startswith("4 3")
+    assert level_of(panel) == pytest.approx(1, abs=0.02)
+    panel.set(x=np.float32(0.5))
+    assert level_of(panel) == pytest.approx(0.5, abs=0.02)
+    before = everything(panel)
+    for wrong, telling in (
+        (kind(11), "It goes from 1 to 10"),
+        (np.float64(2.5), "Whole numbers from 1 to 10"),
+    ):
+        with pytest.raises(vz.VizlibError, match=telling):
+            panel.set(n=wrong)
+        assert everything(panel) == before
+
+
+def test_a_file_upload_is_a_control_and_the_function_receives_what_open_image_reads(png, upload):
+    calls = []
+
+    def draw(file):
+        calls.append(file)
+        return vz.open_image(file) if file else grey(0.5)
+
+    panel = vz.panel(draw, file=widgets.FileUpload())
+    for level in (0.75, 0.25, 0.75):
+        panel.controls["file"].value = upload(png(torch.full((1, 3, 40, 40), level)))
+        panel.wait()
+        assert level_of(panel) == pytest.approx(level, abs=0.02), panel.status
+    assert len(calls) == 4  # each upload has a time of its own
+    same = panel.controls["file"].value
+    panel.set(file=())
+    panel.set(file=same)
+    assert len(calls) == 4 and level_of(panel) == pytest.approx(0.75, abs=0.02)
+
+
+def test_tags_and_several_numbers_are_controls_and_kept_under_their_values():
+    calls = []
+
+    def draw(tags, both):
+        calls.append((list(tags), both))
+        return grey(0.5), f"{'+'.join(tags)} {both}"
+
+    panel = vz.panel(
+        draw, tags=widgets.TagsInput(value=["a"]), both=widgets.IntRangeSlider(min=0, max=9, value=(2, 5))
+    )
+    panel.controls["tags"].value = ["a", "b"]
+    panel.wait()
+    assert panel.status.startswith("a+b (2, 5)")
+    panel.set(tags=["a"], both=[1, np.int64(7)])
+    assert panel.status.startswith("a (1, 7)")
+    panel.set(tags=["a", "b"], both=(2, 5))
+    assert len(calls) == 3 and panel.status.startswith("a+b (2, 5)")
+    for wrong in ((5, 11), 5, (1, 2, 3), "ab"):
+        with pytest.raises(vz.VizlibError, match="Two numbers are chosen; they go from 0 to 9"):
+            panel.set(both=wrong)
+    assert panel.values == {"tags": ["a", "b"], "both": (2, 5)}
+
+
+def test_values_that_are_equal_but_not_the_same_have_pictures_of_their_own():
+    panel = vz.panel(
+        lambda value: (grey(0.5), repr(value)), value=widgets.TagsInput(value=["1"], allow_duplicates=True)
+    )
+    assert panel_module._key({"a": 1}) != panel_module._key({"a": True}) != panel_module._key({"a": 1.0})
+    assert panel_module._key([1, 2]) != panel_module._key((1, 2))
+    one, two = torch.tensor([1.0, 2.0]), torch.tensor([[1.0, 2.0]])
+    assert panel_module._key(one) == panel_module._key(one.clone()) != panel_module._key(two)
+    assert panel_module._key(one) != panel_module._key(one.to(torch.int64)) != panel_module._key(one + 1)
+    for value in (
+        np.arange(3),
+        torch.ones(2, dtype=torch.bfloat16),
+        b"abc",
+        memoryview(b"abc"),
+        {"b": [{"c": ()}]},
+    ):
+        assert panel_module._key(value) == panel_module._key(value) and hash(panel_module._key(value))
+    unhashable = {1, 2}
+    assert panel_module._key(unhashable) != panel_module._key(unhashable)  # drawn anew each time
+    panel.set(value=["1", "1"])
+    assert panel.status.startswith("['1', '1']")
+
+
+def test_the_progress_of_a_panel_is_the_progress_of_every_method(tiny, pictures):
+    """progress(done, total, preview) with previews of every kind: a picture, a map, an archive, None."""
+    said = []
+
+    def draw(progress, stop=False):
+        for step, preview in enumerate((grey(0.2), None, grey(0.3)[:, :1], -grey(0.4), object(), [1], {}), 1):
+            assert goes_on(progress, np.int64(step), 7, preview)
+            said.append((panel_now[0].status if panel_now else "", step))
+        return grey(0.5), "done"
+
+    panel_now = []
+    panel = vz.panel(draw, stop=False)
+    panel_now.append(panel)
+    panel.set(stop=True)
+    assert [words for words, _ in said[7:]] == [f"Working: step {step} of 7" for step in range(1, 8)]
+    assert panel.status.startswith("done")
+
+
+def test_a_panel_passes_its_progress_on_to_a_method(tiny, pictures):
+    net, x = tiny(), pictures(1)
+    panel = vz.panel(
+        lambda progress, patch=4: vz.occlusion(net, x, 0, patch=patch, progress=progress), patch=(2, 8)
+    )
+    panel.set(patch=2)
+    assert panel._bar.value == panel._bar.max > 1
+
+
+def test_numbers_in_labels_are_labels_first_and_numbers_from_python_are_indices(network):
+    names = ["3", "1", "0", "2", "ten", "ten"]
+    model = torch.nn.Sequential(torch.nn.Conv2d(3, 6, 3), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+    net = network(model, labels=names)
+    panel = vz.panel(lambda label: (grey(0.5), f"class {label}"), label=vz.choose_label(net))
+    assert panel.status.startswith("class None")
+    for index in (0, 1, 2, 3, np.int64(3), torch.tensor(0)):
+        panel.set(label=index)
+        assert panel.status.startswith(f"class {int(index)}"), index
+    panel.set(label=None)
+    assert panel.status.startswith("class None")
+    assert vz.choose_label(net, 2).argument == 2
+    before = everything(panel)
+    with pytest.raises(vz.VizlibError, match="6 is not among them"):
+        panel.set(label=6)
+    assert everything(panel) == before
+
+
+def test_a_label_that_is_a_number_wins_over_an_index_when_it_is_typed(network):
+    model = torch.nn.Sequential(torch.nn.Conv2d(3, 3, 3), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+    panel = vz.panel(
+        lambda label: (grey(0.5), f"class {label}"),
+        label=vz.choose_label(network(model, labels=["1", "2", "3"])),
+    )
+    for typed, k in (("1", 0), ("2", 1), ("3", 2), ("0", 0)):
+        panel.controls["label"].value = typed
+        panel.wait()
+        assert panel.status.startswith(f"class {k}"), typed
+
+
+def test_the_photo_of_a_panel_may_be_a_file_of_any_size_on_the_disk(photo_panel, pictures, tmp_path):
+    """The browser cannot send more than 10 MB; from Python there is no such limit."""
+    path = tmp_path / "large.bmp"
+    vz.to_pil(vz.resize(torch.full((1, 3, 16, 16), 0.75), (2000, 1900))).save(path)
+    assert path.stat().st_size > 10_000_000
+    photo_panel.set(photo=str(path))
+    assert level_of(photo_panel) == pytest.approx(0.75, abs=0.02)
+    assert "under 10 MB" in photo_panel.controls["photo"]._upload.description
+
+
+def test_a_panel_shows_pictures_maps_and_overlays_from_another_device(pictures, elsewhere):
+    x = pictures(1)
+    kinds = {"picture": x, "map": x[:, :1], "overlay": vz.overlay(elsewhere(x), elsewhere(x[:, :1]))}
+    panel = vz.panel(
+        lambda kind: kinds[kind] if kind == "overlay" else elsewhere(kinds[kind]), kind=list(kinds)
+    )
+    for kind in kinds:
+        panel.set(kind=kind)
+        assert panel.picture.data == vz.show(kinds[kind], alt="the same").data
+    panel = vz.panel(lambda photo: photo, photo=vz.choose_photo("goldfish", size=32))
+    panel.set(photo=elsewhere(x))
+    torch.testing.assert_close(panel.controls["photo"].argument, vz.open_image(x, 32))

@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 import torch
 
@@ -122,13 +123,60 @@ def test_owners_and_names_of_a_batch_are_the_masks_of_single_scenes():
     [
         ({"kind": "farn"}, "There is no scene 'farn'. Nearest: farm"),
         ({"show": "nothing"}, "show is one of all, objects, background; this is 'nothing'"),
-        ({"size": 8}, "size is a number of pixels from 32 to 512; this is 8"),
-        ({"size": 96.0}, "size is a number of pixels from 32 to 512; this is 96.0"),
+        ({"kind": ["farm"]}, "There is no scene ['farm']. Nearest: farm"),
+        ({"size": 8}, "size is a number of pixels, at most 512, 32 or more; this is 8"),
+        ({"size": 96.0}, "size is a number of pixels, at most 512, 32 or more; this is 96.0"),
+        ({"size": 513}, "size is a number of pixels from 32 to 512; this is 513"),
+        ({"seed": -1}, "seed is a whole number, 0 or more, or a tuple of them; this is -1"),
+        ({"seed": 1.5}, "this is 1.5"),
+        ({"seed": "one"}, "this is 'one'"),
+        ({"seed": None}, "this is None"),
     ],
 )
 def test_what_cannot_be_made_is_refused_in_words(arguments, sentence):
     with pytest.raises(vz.VizlibError, match=re.escape(sentence)):
         vz.scene(**arguments)
+
+
+@pytest.mark.parametrize(
+    "kinds, sentence",
+    [
+        (0, "kinds is a list of kinds, or a number of scenes, 1 or more; this is 0"),
+        (2.5, "this is 2.5"),
+        (None, "this is None"),
+        ([], "no kind of scene in this list"),
+        ("farn", "There is no scene 'farn'. Nearest: farm"),
+    ],
+)
+def test_kinds_that_are_none_are_refused_in_words(kinds, sentence):
+    with pytest.raises(vz.VizlibError, match=re.escape(sentence)):
+        vz.collages(kinds)
+
+
+def test_numbers_of_numpy_and_torch_are_numbers_here_too():
+    expected = vz.collages(2, 3, size=32).images
+    for kind in (np.int64, torch.tensor):
+        assert torch.equal(vz.collages(kind(2), kind(3), size=kind(32)).images, expected)
+        assert torch.equal(portraits(kind(2), kind(3), size=kind(32)).images, portraits(2, 3, size=32).images)
+    names = np.array(["farm", "ocean"])
+    assert torch.equal(vz.collages(names, 1).images, vz.collages(["farm", "ocean"], 1).images)
+    assert torch.equal(vz.collages("farm", 1).images, vz.collages(["farm"], 1).images)
+    with pytest.raises(vz.VizlibError, match="count is a number of pictures, 1 or more; this is 0"):
+        portraits(0)
+
+
+def test_what_is_done_to_the_table_of_scenes_is_not_done_to_the_scenes():
+    expected, rows = vz.scene("farm", 1), vz.scenes()
+    for row in rows:
+        row["cutouts"].clear()
+        row["held_out"][:] = ["goldfish"]
+    rows[0]["kind"] = "moon"
+    again = vz.scene("farm", 1)
+    assert torch.equal(again.image, expected.image) and list(again.masks) == list(expected.masks)
+    assert vz.scenes()["kind"] == KINDS and all(vz.scenes()["cutouts"])
+    assert scene_objects() == [name for names in vz.scenes()["cutouts"] for name in names]
+    scene_objects().clear()
+    assert len(scene_objects()) > 40
 
 
 def test_a_portrait_shows_one_object_of_the_scenes_and_says_which():

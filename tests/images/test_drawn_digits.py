@@ -1,5 +1,6 @@
 """Digits: seeded, labelled rightly, drawn from many fonts."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -50,7 +51,26 @@ def test_an_upright_glyph_carries_its_label():
     assert (unit(means) @ unit(glyphs).T).argmax(1).tolist() == list(range(10))
 
 
-@pytest.mark.parametrize("wrong", [0, -1, 2.5, "many"])
+@pytest.mark.parametrize("wrong", [0, -1, 2.5, "many", True, None])
 def test_a_wrong_count_is_refused(wrong):
-    with pytest.raises(vz.VizlibError, match="count is a positive number of pictures"):
+    with pytest.raises(vz.VizlibError, match="count is a number of pictures, 1 or more; this is"):
         vz.digits(wrong)
+
+
+def test_counts_and_seeds_may_be_numbers_of_numpy_and_torch():
+    expected = vz.digits(4, 3)
+    for four, three in ((np.int64(4), np.int32(3)), (torch.tensor(4), torch.tensor(3))):
+        images, labels = vz.digits(four, three)
+        assert torch.equal(images, expected[0]) and torch.equal(labels, expected[1])
+
+
+@pytest.mark.parametrize("wrong", [1.5, "one", None, (1, 2)])
+def test_a_seed_that_is_no_whole_number_is_refused(wrong):
+    with pytest.raises(vz.VizlibError, match="seed is a whole number; this is"):
+        vz.digits(1, wrong)
+
+
+def test_what_comes_back_is_not_what_is_kept_for_the_next_time():
+    expected = vz.digits(2, 0)[0].clone()
+    vz.digits(2, 0)[0].zero_()
+    assert torch.equal(vz.digits(2, 0)[0], expected)

@@ -2,6 +2,9 @@
 saved.
 """
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -48,6 +51,8 @@ def test_a_single_picture_is_a_film_too(reel, tmp_path):
             "per_second is a number of pictures, above 0 and at most 50; this is 0",
         ),
         ("film.gif", {"per_second": float("nan")}, "per_second is a number"),
+        ("film.gif", {"per_second": "fast"}, "per_second is a number .* this is 'fast'"),
+        ("film.gif", {"per_second": None}, "per_second is a number"),
     ],
 )
 def test_what_cannot_be_saved(reel, tmp_path, name, options, telling):
@@ -59,3 +64,25 @@ def test_what_is_no_picture_cannot_be_saved(reel, tmp_path):
     with pytest.raises(vz.VizlibError, match="Pictures lie in"):
         vz.save_film(3 * reel, tmp_path / "film.gif")
     assert not list(tmp_path.iterdir())
+
+
+def test_half_precision_and_numbers_of_numpy_make_the_same_film(reel, tmp_path):
+    expected = vz.save_film(reel, tmp_path / "a.webp", per_second=10).read_bytes()
+    path = vz.save_film(reel.half().requires_grad_(), tmp_path / "b.webp", per_second=np.float32(10))
+    assert path.read_bytes() == expected
+
+
+def test_a_film_that_cannot_be_written_is_said_in_words_and_leaves_the_one_before(
+    reel, tmp_path, monkeypatch
+):
+    path = vz.save_film(reel, tmp_path / "film.gif")
+    before = path.read_bytes()
+
+    def full(self, target, **options):
+        Path(target).write_bytes(b"half a film")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", full)
+    with pytest.raises(vz.VizlibError, match="could not be written .No space left on device"):
+        vz.save_film(reel[:2], path)
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]

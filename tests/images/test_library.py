@@ -4,10 +4,12 @@ mask.
 
 import importlib
 
+import numpy as np
 import pytest
 import torch
 
 import vizlib as vz
+from vizlib.resources import data_folder
 
 library = importlib.import_module("vizlib.images.library")
 
@@ -29,10 +31,10 @@ def test_a_label_in_the_catalogue_is_the_label_of_its_index(lite0):
 
 
 def test_every_file_of_the_catalogue_is_there_and_no_picture_is_left_out_of_it():
-    named = {library.DATA / row["path"] for row in library._catalogue()}
+    named = {data_folder() / row["path"] for row in library._catalogue()}
     assert all(path.is_file() for path in named)
     found = {
-        path for kind in ("photos", "cutouts", "backgrounds") for path in (library.DATA / kind).iterdir()
+        path for kind in ("photos", "cutouts", "backgrounds") for path in (data_folder() / kind).iterdir()
     }
     assert found <= named
 
@@ -48,6 +50,28 @@ def test_a_background_is_square_at_any_size():
     name = vz.backgrounds()["name"][0]
     assert vz.background(name).shape == (1, 3, 256, 256)
     assert vz.background(name, 48).shape == (1, 3, 48, 48)
+
+
+@pytest.mark.parametrize("size", [0, -3, 4.5, "big"])
+def test_a_size_that_is_none_is_refused(size):
+    with pytest.raises(vz.VizlibError, match="size is a number of pixels, 1 or more; this is"):
+        vz.background("grass_green", size)
+
+
+def test_numpy_numbers_and_names_will_do():
+    assert vz.background(np.str_("grass_green"), np.int64(16)).shape == (1, 3, 16, 16)
+
+
+def test_whole_photos_have_sides_that_are_multiples_and_nothing_is_stretched():
+    pictures = vz.whole_photos(64, multiple=np.int64(16))
+    assert len(pictures) == len(vz.photos())
+    for image, name in zip(pictures, vz.photos()["name"], strict=True):
+        own = vz.photo(name).shape[-2:]
+        assert min(image.shape[-2:]) == 64 and all(side % 16 == 0 for side in image.shape[-2:])
+        assert max(image.shape[-2:]) == max(64, int(max(own) * 64 / min(own) + 0.5) // 16 * 16)
+    for wrong in ({"side": 0}, {"multiple": 0.5}, {"side": 16, "multiple": 32}):
+        with pytest.raises(vz.VizlibError, match="is a number of pixels"):
+            vz.whole_photos(**wrong)
 
 
 def test_a_cutout_is_partly_opaque_and_partly_transparent():
@@ -78,13 +102,6 @@ def test_an_unknown_name_is_refused_with_the_nearest_and_the_table(function, wro
         vz.VizlibError, match=f"There is no {kind} '{wrong}'. Nearest: .*{right}.* vz.{kind}s\\(\\) lists all"
     ):
         function(wrong)
-
-
-def test_a_missing_library_says_how_to_get_it(monkeypatch, tmp_path):
-    monkeypatch.setattr(library, "DATA", tmp_path)
-    monkeypatch.setattr(library, "_catalogue", library._catalogue.__wrapped__)
-    with pytest.raises(vz.VizlibError, match="picture library is missing.*pip install -e"):
-        vz.photos()
 
 
 @pytest.fixture
@@ -145,6 +162,23 @@ def test_an_object_outside_the_picture_is_refused(stamp):
         vz.VizlibError, match=r"At centre \(5, 5\) the cut-out 'stamp' lies outside the picture"
     ):
         vz.paste(torch.zeros(1, 3, 16, 16), "stamp", (5, 5), 0.5)
+
+
+@pytest.mark.parametrize(
+    "centre, height", [(0.5, 0.5), ((0.5,), 0.5), ((0.5, 0.5), None), ("middle", 0.5), ((0.5, 0.5), 0)]
+)
+def test_a_place_that_is_none_is_refused(stamp, centre, height):
+    with pytest.raises(vz.VizlibError, match="height .* share"):
+        vz.paste(torch.zeros(1, 3, 16, 16), "stamp", centre, height)
+
+
+def test_a_place_may_be_given_as_an_array(stamp):
+    numbers = np.array([0.5, 0.5], np.float32)
+    blue = torch.zeros(1, 3, 16, 16)
+    for seen, expected in zip(
+        vz.paste(blue, "stamp", numbers, numbers[0]), vz.paste(blue, "stamp", (0.5, 0.5), 0.5), strict=True
+    ):
+        assert torch.equal(seen, expected)
 
 
 def test_paste_checks_its_picture(stamp):

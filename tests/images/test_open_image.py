@@ -5,6 +5,7 @@ colours, or a sentence.
 import io
 import random
 import struct
+import warnings
 import zlib
 from pathlib import Path
 
@@ -246,6 +247,48 @@ def test_the_limit_of_pil_is_afterwards_what_it_was(checked):
     assert limit == Image.MAX_IMAGE_PIXELS and limit is not None
 
 
+@pytest.mark.parametrize("side", [50, 8001, 10_000, 100_000])
+def test_warnings_are_not_silenced_for_a_moment_because_other_threads_would_be_too(
+    checked, monkeypatch, side
+):
+    """10,000 x 10,000 pixels are where PIL warns, 100,000 x 100,000 where it raises."""
+
+    def silenced(*args, **kwargs):
+        raise AssertionError("the filters of the whole process were changed")
+
+    with monkeypatch.context() as patched:
+        for name in ("catch_warnings", "simplefilter", "filterwarnings", "resetwarnings"):
+            patched.setattr(warnings, name, silenced)
+        if side == 50:
+            assert vz.open_image(encoded(checked[0].resize((side, side)))).shape == (1, 3, side, side)
+        else:
+            with pytest.raises(vz.VizlibError, match=f"has {side} x {side} pixels; at most 64 million"):
+                vz.open_image(png_header(side, side))
+
+
+def test_four_threads_that_open_pictures_leave_the_filters_of_warnings_as_they_were(checked, in_thread):
+    files = [
+        encoded(checked[0]),
+        encoded(checked[0], "JPEG"),
+        png_header(9000, 9000),
+        png_header(12_000, 9000),
+    ]
+
+    def open_many(start):
+        for i in range(100):
+            try:
+                vz.open_image(files[(start + i) % 4])
+            except vz.VizlibError as problem:
+                assert "at most 64 million" in str(problem)
+
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        before = list(warnings.filters)
+        for job in [in_thread(open_many, start) for start in range(4)]:
+            job.result()
+        assert warnings.filters == before and not said
+
+
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "GIF", "BMP", "TIFF", "WebP"])
 def test_a_file_cut_off_in_the_middle_is_called_damaged(checked, format):
     data = encoded(checked[0].resize((64, 64)), format)
@@ -374,7 +417,7 @@ def test_a_16_bit_mid_grey_array_is_one_half():
         (np.full((9, 9), "a"), "this one holds <U1"),
         (np.full((9, 9), np.nan), "holds NaN or infinite"),
         (np.full((9, 9), np.inf), "holds NaN or infinite"),
-        (np.full((9, 9), 255.0), "runs from 255 to 255. Divide by 255?"),
+        (np.full((9, 9), 255.0), "runs from 255 to 255. Divide it by 255"),
         (np.linspace(-0.5, 1, 81).reshape(9, 9), "runs from -0.5 to 1"),
     ],
 )
@@ -387,6 +430,144 @@ def test_a_tensor_goes_through_unchanged_with_or_without_a_batch_dimension(pictu
     x = pictures(1, 16)
     torch.testing.assert_close(vz.open_image(x), x)
     torch.testing.assert_close(vz.open_image(x[0]), x)
+
+
+def test_a_tensor_comes_back_in_memory_of_its_own(pictures):
+    x = pictures(1, 16)
+    for source in (x, x[0], x[0, 0]):
+        before = source.clone()
+        vz.open_image(source).zero_()
+        assert torch.equal(source, before)
+
+
+def test_a_tensor_that_requires_a_gradient_comes_back_as_a_plain_one(pictures):
+    image = vz.open_image(pictures(1, 16).requires_grad_())
+    assert not image.requires_grad and image.is_leaf
+
+
+def test_tensors_and_arrays_of_every_kind_give_the_same_picture(checked):
+    pixels = torch.from_numpy(np.array(checked[0])).movedim(2, 0)
+    for source in (
+        pixels,
+        pixels[None],
+        pixels.to(torch.uint16) * 257,
+        pixels / 255,
+        pixels.double() / 255,
+        np.array(checked[0]).astype(">u2") * 257,  # the other byte order, as some readers give it
+        (np.array(checked[0]) / 255).astype(">f4"),
+        np.array(checked[0])[::-1][::-1],
+    ):
+        torch.testing.assert_close(vz.open_image(source), checked[1])
+    torch.testing.assert_close(vz.open_image(checked[1].half()), checked[1], atol=1e-3, rtol=0)
+
+
+def test_grey_tensors_become_three_equal_colours(pictures):
+    x = pictures(1, 16)[:, :1]
+    for source in (x, x[0], x[0, 0]):
+        torch.testing.assert_close(vz.open_image(source), x.expand(-1, 3, -1, -1))
+    mask = x > 0.5
+    torch.testing.assert_close(vz.open_image(mask[0, 0]), mask.float().expand(-1, 3, -1, -1))
+
+
+def test_transparent_tensors_and_arrays_lie_on_white():
+    x = torch.tensor([0.8, 0.2, 0.0, 0.25]).view(4, 1, 1).expand(4, 8, 8)
+    expected = torch.tensor([0.95, 0.8, 0.75]).view(1, 3, 1, 1).expand(1, 3, 8, 8)
+    for source in (x, x[None], x.permute(1, 2, 0).numpy()):
+        torch.testing.assert_close(vz.open_image(source), expected)
+    with pytest.raises(vz.VizlibError, match="runs from 0 to 255"):
+        vz.open_image(torch.cat([x[:3], torch.linspace(0, 255, 64).view(1, 8, 8)]))
+
+
+@pytest.mark.parametrize(
+    "kind", [torch.from_numpy, lambda values: values.transpose(1, 2, 0)], ids=["tensor", "array"]
+)
+def test_arrays_are_judged_as_tensors_are_with_the_same_tolerance_and_the_same_hint(kind):
+    values = np.full((3, 20, 20), 0.5)
+    values[0, 0, :2] = 1 + 5e-5, -5e-5
+    image = vz.open_image(kind(values))
+    assert image.min() == 0 and image.max() == 1
+    for low, high, hint in ((-2.05, 2.5, "Networks normalize for themselves"), (0, 255, "Divide it by 255")):
+        values[0, 0, :2] = low, high
+        with pytest.raises(vz.VizlibError, match=f"this one runs from {low} to {high}. {hint}"):
+            vz.open_image(kind(values))
+
+
+@pytest.mark.parametrize(
+    "tensor, telling",
+    [
+        (torch.zeros(3, 9, 9, dtype=torch.int64), "this tensor holds torch.int64. Divide it"),
+        (torch.zeros(9, 9, dtype=torch.complex64), "this tensor holds torch.complex64"),
+        (torch.zeros(9, 9, 3), r"channels come before height and width"),
+        (torch.zeros(2, 9, 9), r"this one has \(1, 2, 9, 9\)"),
+        (torch.zeros(9), r"this one has \(1, 1, 1, 9\)|at least 8 x 8"),
+        (torch.zeros(1, 1, 3, 9, 9), r"this one has \(1, 1, 3, 9, 9\)"),
+        (torch.zeros(3, 0, 9), "holds no picture"),
+        (torch.full((9, 9), float("nan")), "NaN or infinite"),
+    ],
+    ids=lambda value: str(tuple(value.shape)) if isinstance(value, torch.Tensor) else "",
+)
+def test_a_tensor_that_is_no_picture_is_refused_with_what_was_seen(tensor, telling):
+    with pytest.raises(vz.VizlibError, match=telling):
+        vz.open_image(tensor)
+
+
+def test_a_long_array_or_tensor_is_reduced_as_a_file_is():
+    long = np.full((16, 4096, 3), 200, np.uint8)
+    for source in (long, torch.from_numpy(long).movedim(2, 0)):
+        image = vz.open_image(source)
+        assert image.shape == (1, 3, 8, 2048) and (image - 200 / 255).abs().max() < 1e-3
+
+
+def test_paths_out_of_numpy_arrays_are_paths(tmp_path, checked):
+    checked[0].save(tmp_path / "me.png")
+    paths = np.array([str(tmp_path / "me.png"), str(tmp_path / "nobody.png")])
+    assert isinstance(paths[0], np.str_)
+    for source in (paths[0], paths[:1].reshape(())):
+        torch.testing.assert_close(vz.open_image(source), checked[1])
+    with pytest.raises(vz.VizlibError, match="There is no file .*nobody.png"):
+        vz.open_image(paths[1])
+    for several in (paths, paths.astype(object)):
+        with pytest.raises(vz.VizlibError, match=r"Open paths one by one: vz.open_image\(paths\[0\]\)"):
+            vz.open_image(several)
+
+
+def test_bytes_out_of_a_numpy_array_are_a_file(checked):
+    data = np.bytes_(encoded(checked[0]))
+    torch.testing.assert_close(vz.open_image(data), checked[1])
+
+
+def test_sizes_may_be_numpy_integers(pictures):
+    x = pictures(1, 32)
+    assert (
+        vz.open_image(x, np.int64(16)).shape == vz.resize(x, torch.tensor([16, 16])).shape == (1, 3, 16, 16)
+    )
+    assert torch.equal(vz.resize(x, np.int32(16)), vz.resize(x, (16, 16)))
+
+
+@pytest.mark.parametrize("size", [(16,), (16, 0), 2.5, "16", (1, 2, 3), None, (8.0, 8.0)])
+def test_resizing_to_what_is_no_size_is_refused(pictures, size):
+    with pytest.raises(vz.VizlibError, match=r"size is \(height, width\)"):
+        vz.resize(pictures(1), size)
+
+
+@pytest.mark.parametrize(
+    "image", [np.zeros((1, 3, 8, 8)), torch.zeros(3, 8, 8), None, torch.zeros(1, 3, 8, 8) * 1j]
+)
+def test_resizing_what_is_no_picture_is_refused(image):
+    with pytest.raises(vz.VizlibError, match=r"resize takes pictures \(N, C, H, W\); this is"):
+        vz.resize(image, 8)
+
+
+def test_resizing_half_precision_gives_single_precision(pictures):
+    x = pictures(1, 16)
+    for dtype in (torch.float16, torch.bfloat16):
+        small = vz.resize(x.to(dtype), (8, 8))
+        assert small.dtype == torch.float32 and (small - vz.resize(x, (8, 8))).abs().max() < 0.01
+
+
+def test_to_pil_refuses_what_is_no_tensor():
+    with pytest.raises(vz.VizlibError, match="Pictures are tensors .* this is a ndarray"):
+        vz.to_pil(np.zeros((8, 8, 3)))
 
 
 def test_a_batch_of_two_is_not_one_picture(pictures):
@@ -409,7 +590,7 @@ def test_size_cuts_the_centre_square_after_reducing_the_short_side_to_256_of_224
 
 @pytest.mark.parametrize("size", [0, -5, 7, 32.0, "32", True])
 def test_a_size_that_is_no_number_of_pixels_is_refused(pictures, size):
-    with pytest.raises(vz.VizlibError, match="size is a number of pixels, at least 8"):
+    with pytest.raises(vz.VizlibError, match="size is a number of pixels, 8 or more"):
         centre_square(pictures(1), size)
 
 

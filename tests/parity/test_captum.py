@@ -14,7 +14,7 @@ from captum import attr
 
 import vizlib as vz
 from vizlib.attribution.relevance import _propagate
-from vizlib.layers.relevance import Rule
+from vizlib.layers.relevance_rules import Rule
 
 NETWORKS = ["lite0", "resnet18", "vgg11"]
 RELU_NETWORKS = ["lite0 with ReLU", "resnet18", "vgg11"]

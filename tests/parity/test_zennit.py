@@ -7,12 +7,14 @@ import math
 import pytest
 import torch
 from torch import nn
-from zennit.composites import SpecialFirstLayerMapComposite
+from zennit.composites import LayerMapComposite, SpecialFirstLayerMapComposite
+from zennit.layer import Sum
 from zennit.rules import Epsilon, Gamma, Norm, Pass, ZBox, ZPlus
+from zennit.torchvision import ResNetCanonizer
 from zennit.types import Activation, AvgPool, Convolution, Linear
 
 import vizlib as vz
-from vizlib.layers.relevance import Rule, shares
+from vizlib.layers.relevance_rules import Rule, shares
 
 LAYERS = {
     "convolution": lambda: (nn.Conv2d(4, 6, 3, padding=1, stride=2), (3, 4, 9, 9)),
@@ -91,3 +93,16 @@ def test_a_whole_network(net, images, classes, agree, rule):
         chosen = torch.zeros_like(logits).scatter_(1, torch.tensor(classes)[:, None], 1.0) * logits.detach()
         (expected,) = torch.autograd.grad(logits, pixels, chosen)
     agree(vz.lrp(net, images, classes, rule=rule, epsilon=0), expected)
+
+
+@pytest.mark.parametrize("net", ["resnet18"], indirect=True)
+def test_a_whole_network_with_sums_of_branches(net, images, classes, agree):
+    """LRP-0 everywhere; at a sum each branch gets the share that it contributed."""
+    kinds = [(Activation, Pass()), (Sum, Norm(stabilizer=1e-12)), (AvgPool, Norm(stabilizer=1e-12))]
+    kinds += [(Convolution, Epsilon(epsilon=1e-12)), (Linear, Epsilon(epsilon=1e-12))]
+    pixels = ((images - net.mean) / net.std).requires_grad_()
+    with LayerMapComposite(layer_map=kinds, canonizers=[ResNetCanonizer()]).context(net.model) as model:
+        logits = model(pixels)
+        chosen = torch.zeros_like(logits).scatter_(1, torch.tensor(classes)[:, None], 1.0) * logits.detach()
+        (expected,) = torch.autograd.grad(logits, pixels, chosen)
+    agree(vz.lrp(net, images, classes, rule="zero"), expected, tolerance=1e-3)

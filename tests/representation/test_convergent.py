@@ -1,7 +1,10 @@
 """Units and their partners: a network with itself, permuted copies, and correlations beside numpy's."""
 
+from collections import OrderedDict
+
 import pytest
 import torch
+from torch import nn
 
 import vizlib as vz
 from vizlib.representation import unit_correlations
@@ -57,11 +60,36 @@ def test_units_without_a_partner_are_marked(net, images):
     assert int(alone.sum()) == 64 and bool((found.values[alone] == 0).all())
 
 
-def test_a_unit_that_never_changes_correlates_with_nothing(net):
-    grey = torch.full((3, 3, 64, 64), 0.5)
-    middle = unit_correlations(net, grey + torch.tensor([0.0, 0.1, 0.2]).view(3, 1, 1, 1), net, layer="relu1")
-    assert torch.isfinite(middle).all() and bool((middle.abs() <= 1).all())
-    assert bool((unit_correlations(net, torch.zeros(2, 3, 64, 64), net, layer="pool5").isfinite()).all())
+def test_a_unit_that_never_changes_correlates_with_nothing(network):
+    """The first map is the red plane, the second a billionth of it, as from rounding, the third constant."""
+    model = nn.Sequential(
+        OrderedDict(
+            conv=nn.Conv2d(3, 3, 1), pool=nn.AdaptiveAvgPool2d(1), flatten=nn.Flatten(), fc=nn.Linear(3, 2)
+        )
+    )
+    with torch.no_grad():
+        model.conv.weight.zero_()
+        model.conv.weight[:2, 0, 0, 0] = torch.tensor([1, 1e-9])
+        model.conv.bias.copy_(torch.tensor([0.0, 0.0, 5.0]))
+    net, x = network(model), torch.rand(6, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    assert unit_correlations(net, x, net, layer="conv").tolist() == [[1, 0, 0], [0, 0, 0], [0, 0, 0]]
+    assert bool((unit_correlations(net, x[:1] * 0, net, layer="conv") == 0).all())  # none of them changes
+
+
+def test_any_collection_of_pictures_will_do(net, images, tmp_path):
+    other = vz.load("zfnet@8")
+    whole = unit_correlations(net, images, other, layer="conv4")
+    for some in (list(images.split(1)), (x for x in images.split(9))):
+        torch.testing.assert_close(
+            unit_correlations(net, some, other, layer="conv4"), whole, rtol=0, atol=1e-6
+        )
+
+
+def test_a_stop_leaves_the_correlations_of_what_was_seen(net, images):
+    found = vz.match_units(
+        net, images, net, layer="conv4", batch_size=10, progress=lambda done, *_: done < 20
+    ).correlation
+    torch.testing.assert_close(found, unit_correlations(net, images[:20], net, layer="conv4"))
 
 
 def test_what_does_not_fit_is_said(net, images):

@@ -1,5 +1,7 @@
 """The decoders in data/weights: what they were made for, and how far off they are on photographs."""
 
+import copy
+
 import pytest
 import torch
 
@@ -53,6 +55,42 @@ def test_a_layer_without_a_decoder_is_refused_with_those_that_have_one(net):
         vz.decode(net, torch.rand(1, 3, 64, 64), layer="conv4")
 
 
-def test_a_network_with_other_weights_is_refused():
+def test_a_copy_of_the_network_is_the_network(net, photos):
+    same = copy.deepcopy(net).to(memory_format=torch.channels_last)
+    same.card = {}
+    assert torch.allclose(
+        vz.decode(same, photos[:1], layer="pool5"), vz.decode(net, photos[:1], layer="pool5"), atol=1e-4
+    )
+
+
+def test_a_decoder_is_a_copy_that_nobody_else_has(net):
+    spoilt = [decoder(net, "pool5"), autoencoder()]
+    for model in spoilt:
+        with torch.no_grad():
+            for p in model.parameters():
+                p.zero_()
+        model.card["layer"] = "none"
+    assert decoder(net, "pool5").card["layer"] == "pool5" and "layer" not in autoencoder().card
+    fresh = [decoder(net, "pool5"), autoencoder()]
+    assert all(bool((p != 0).any()) for model in fresh for p in model.parameters())
+
+
+def test_it_decodes_in_inference_mode(net, photos):
+    usual = vz.decode(net, photos[:1], layer="relu3")
+    with torch.inference_mode():
+        assert torch.equal(vz.decode(net, photos[:1].clone(), layer="relu3"), usual)
+
+
+def test_a_network_with_other_weights_is_refused(net):
+    one_changed = copy.deepcopy(net)
+    with torch.no_grad():
+        one_changed.model.fc.weight[3, 4] += 1e-3
+    nudged_colour = copy.deepcopy(net)
+    nudged_colour.mean[0, 1] += 0.01
+    for other in (vz.randomize(net), one_changed, nudged_colour):
+        assert other.name == "zfnet"
+        for ask in (vz.decoder, lambda n, layer: vz.decode(n, torch.rand(1, 3, 64, 64), layer=layer)):
+            with pytest.raises(vz.VizlibError, match="was trained for other weights of zfnet than these"):
+                ask(other, "pool5")
     with pytest.raises(vz.VizlibError, match="There is no decoder"):
         vz.decode(vz.load("zfnet-b"), torch.rand(1, 3, 64, 64), layer="pool5")

@@ -1,5 +1,6 @@
 """Codes in the plane, and their neighbours."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -22,6 +23,14 @@ def test_pca_of_points_in_a_plane_keeps_their_distances():
     assert torch.allclose(torch.cdist(plane, plane), torch.cdist(CODES, CODES), atol=1e-4)
 
 
+def test_codes_of_numpy_and_numbers_of_numpy_count(monkeypatch):
+    codes = CODES.numpy()
+    assert torch.equal(vz.neighbours(codes, np.int64(2)), vz.neighbours(CODES.requires_grad_(), 2))
+    CODES.requires_grad_(False)
+    assert torch.equal(vz.embed(codes, method="pca", seed=np.int64(1)), vz.embed(CODES, method="pca", seed=1))
+    assert vz.neighbour_agreement(np.array(list(LABELS)), codes, 2) == 1
+
+
 def test_tsne_keeps_two_clouds_apart_and_repeats_itself():
     generator = torch.Generator().manual_seed(0)
     clouds = torch.cat(
@@ -39,6 +48,12 @@ def test_tsne_keeps_two_clouds_apart_and_repeats_itself():
         (lambda: vz.embed(torch.zeros(5)), "Codes to embed are"),
         (lambda: vz.embed(CODES, method="umap"), "method is one of pca, tsne"),
         (lambda: vz.embed(CODES, perplexity=9), "below their number 6"),
+        (lambda: vz.embed(torch.zeros(5, 1)), "D of at least 2"),
+        (lambda: vz.embed(CODES * torch.nan), "NaN or infinite"),
+        (lambda: vz.embed(CODES, perplexity="3"), "below their number 6; this is '3'"),
+        (lambda: vz.embed(CODES, seed=0.5), "seed is a whole number"),
+        (lambda: vz.neighbours(CODES, 1.5), "k is a number of neighbours"),
+        (lambda: vz.neighbours(torch.zeros(2, 3, 4, 4), 1), "codes.flatten"),
         (lambda: vz.neighbours(CODES, 6), "below the number of codes 6"),
         (lambda: vz.neighbour_agreement("ab", CODES), "There are 6 codes and 2 labels"),
     ],

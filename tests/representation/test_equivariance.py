@@ -10,6 +10,7 @@ from torch import nn
 
 import vizlib as vz
 from vizlib.images import H_FLIP, V_FLIP, rotation, scaling
+from vizlib.representation import filters
 from vizlib.representation.equivariance import EquivariantMap, places
 
 LINES = torch.zeros(4, 3, 3)  # | - / \
@@ -98,7 +99,21 @@ def test_the_map_is_the_formula_written_out(lines):
             for b in range(3)
         )
         assert float(M(f)[0, k, r, c]) == pytest.approx(float(expected), abs=1e-4)
-    assert M(f).shape == f.shape  # at the border too: the code goes on as at the border
+
+
+@pytest.mark.parametrize("row, column", [(0, 0), (0, 3), (4, 5), (2, 0)])
+def test_beyond_the_border_the_code_goes_on_as_at_the_border(lines, row, column):
+    M = drawn_map(lines, V_FLIP)
+    f = torch.randn(1, 4, 5, 6, generator=torch.Generator().manual_seed(1))
+    moved = f.flip(2)
+    expected = M.bias[2] + sum(
+        M.weight[2, j, a, b] * moved[0, j, min(max(row + a - 1, 0), 4), min(max(column + b - 1, 0), 5)]
+        for j in range(4)
+        for a in range(3)
+        for b in range(3)
+    )
+    assert M(f).shape == f.shape
+    assert float(M(f)[0, 2, row, column]) == pytest.approx(float(expected), abs=1e-4)
 
 
 @pytest.mark.parametrize("g", [H_FLIP, rotation(90), rotation(20), scaling(1.4)])
@@ -187,3 +202,57 @@ def test_labels_that_do_not_fit_are_refused(lines, pictures):
         vz.train_equivariance(
             lines, pictures(4, 9), torch.zeros(3, dtype=torch.long), places(H_FLIP, "bank", 4, 1)
         )
+
+
+def test_the_places_are_drawn_evenly_and_from_every_picture():
+    numbers, places = filters.plan(70, 81, 500, 3)
+    assert len(numbers) == 500 and len(set(zip(numbers.tolist(), places.tolist(), strict=True))) == 500
+    assert numbers.bincount(minlength=70).min() > 0 and places.max() <= 80
+    shares = [int(((numbers >= a) & (numbers < b)).sum()) for a, b in ((0, 32), (32, 64), (64, 70))]
+    assert shares == [229, 228, 43]  # 500 * 32 / 70 = 228.6 each, and the rest
+
+
+def test_only_the_filters_reads_at_the_places_drawn_are_taken(lines, pictures):
+    """The samples are F.unfold's columns, picked."""
+    x = pictures(40, 9)
+    read = filters._Read(lambda images: (vz.record(lines, images, "bank")["bank"], images), 3, 100, 0, 40)
+    (rows,) = read(torch.arange(3, 9), x[3:9])
+    numbers, places = filters.plan(40, 81, 100, 0)
+    f = vz.record(lines, x, "bank")["bank"]
+    unfolded = nn.functional.unfold(nn.functional.pad(f, [1] * 4, mode="replicate"), 3)
+    mine = (numbers >= 3) & (numbers < 9)
+    expected = torch.cat([unfolded[numbers, :, places], x.flatten(2)[numbers, :, places]], 1)[mine]
+    torch.testing.assert_close(rows.sort(0).values, expected.sort(0).values)
+
+
+def test_a_list_a_folder_and_a_stream_are_fitted_alike(lines, pictures, tmp_path, png):
+    x = (pictures(20, 9) * 255).round() / 255
+    for i, picture in enumerate(x.split(1)):
+        (tmp_path / f"{i}.png").write_bytes(png(picture))
+    fits = [
+        vz.fit_equivariance(lines, some, V_FLIP, layer="bank", method="least squares", size=1)
+        for some in (x, list(x.split(1)), vz.folder(tmp_path, size=None), (p for p in x.split(3)))
+    ]
+    for fit in fits:
+        assert torch.allclose(fit.weight[:, :, 0, 0], FLIP, atol=1e-5)
+    assert torch.equal(fits[0].weight, fits[1].weight)
+    torch.testing.assert_close(fits[0].weight, fits[2].weight, rtol=0, atol=1e-5)
+
+
+def test_codes_that_are_too_many_are_made_anew_for_each_batch(lines, pictures, monkeypatch):
+    x = pictures(64, 9, tinted=True)
+    labels, start = lines(x).argmax(1), places(H_FLIP, "bank", 4, 1)
+    options = {"steps": 5, "batch": 16, "rate": 0.05}
+    kept = vz.train_equivariance(lines, x, labels, start, **options)
+    monkeypatch.setattr(filters, "FITS", 1000)
+    anew = vz.train_equivariance(lines, x, labels, start, **options)
+    torch.testing.assert_close(anew.weight, kept.weight)
+    with pytest.raises(vz.VizlibError, match="in random order"):
+        vz.train_equivariance(lines, iter(x.split(1)), labels, start, **options)
+
+
+def test_a_map_and_its_relatives_stay_on_their_device():
+    still = places(H_FLIP, "bank", 4, 3, "meta")
+    f = torch.zeros(2, 4, 5, 5, device="meta")
+    assert still(f).device.type == still.leaving(torch.tensor([1])).weight.device.type == "meta"
+    assert still.moved().device.type == still.transposed(f[0])[0].device.type == "meta"

@@ -1,11 +1,12 @@
 """Least squares, ridge and forward selection: against scikit-learn, and in cases whose answer is known."""
 
+import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import LinearRegression, OrthogonalMatchingPursuit, Ridge
 
 import vizlib as vz
-from vizlib.representation import forward_selection, least_squares, moments
+from vizlib.representation import forward_selection, least_squares, moments, regression
 
 
 @pytest.fixture(scope="module")
@@ -88,3 +89,21 @@ def test_a_number_of_inputs_that_is_none_is_refused(k):
 def test_samples_that_do_not_pair_are_refused():
     with pytest.raises(vz.VizlibError, match="takes samples"):
         moments(torch.rand(9, 3), torch.rand(8, 1))
+
+
+def test_outputs_are_chosen_for_one_by_one_so_few_at_a_time_will_do(samples, monkeypatch):
+    together = forward_selection(moments(*samples), k=3)
+    monkeypatch.setattr(regression, "BLOCK", 1)
+    alone = forward_selection(moments(*samples), k=3)
+    assert all(torch.equal(a, b) for a, b in zip(together, alone, strict=True))
+
+
+def test_a_number_of_inputs_may_be_numpys(samples):
+    assert all(
+        torch.equal(a, b)
+        for a, b in zip(
+            forward_selection(moments(*samples), k=np.int64(3)),
+            forward_selection(moments(*samples), k=3),
+            strict=True,
+        )
+    )

@@ -149,3 +149,25 @@ def test_labels_and_pictures_go_together(net, images):
         vz.train_stitch(
             net, images, net, torch.zeros(3, dtype=torch.long), vz.fit_stitch(net, images, net, layer="conv3")
         )
+
+
+def test_pictures_of_any_kind_can_be_stitched_on(net, images):
+    other, listed = vz.load("zfnet@8"), list(images.split(1))
+    tensor, lists = (vz.fit_stitch(net, x, other, layer="conv3") for x in (images, listed))
+    assert torch.equal(tensor.weight, lists.weight)
+    torch.testing.assert_close(
+        franken(net, (x for x in listed), other, tensor), franken(net, images, other, tensor)
+    )
+
+
+def test_a_fit_can_be_stopped_and_goes_on_from_its_checkpoint(net, images, tmp_path):
+    options = {"layer": "conv3", "batch_size": 4, "samples": 6000}
+    unbroken, file = vz.fit_stitch(net, images, net, **options), tmp_path / "fit.pt"
+    vz.fit_stitch(net, images, net, checkpoint=file, progress=lambda done, *_: done < 40, **options)
+    seen = []
+    again = vz.fit_stitch(
+        net, images, net, checkpoint=file, progress=lambda done, *_: seen.append(done), **options
+    )
+    assert seen[0] == 36 and torch.equal(again.weight, unbroken.weight)
+    with pytest.raises(vz.VizlibError, match="other network than these"):
+        vz.fit_stitch(vz.load("zfnet@8"), images, net, checkpoint=file, **options)

@@ -22,7 +22,7 @@ def spots():
 
 
 def test_each_picture_counts_once_with_its_highest_place(colour_averages, spots):
-    found = vz.strongest(colour_averages, spots, "relu", top=2)
+    found = vz.top_patches(colour_averages, spots, "relu", top=2)
     assert found.values[0].tolist() == pytest.approx([0.9, 0.7])
     assert found.picture[0].tolist() == [0, 1]
     assert found.at[0].tolist() == [[6, 1], [3, 11]]
@@ -30,7 +30,7 @@ def test_each_picture_counts_once_with_its_highest_place(colour_averages, spots)
 
 
 def test_patches_are_cut_around_the_place_and_filled_up_beyond_the_border(colour_averages, spots):
-    found = vz.strongest(colour_averages, spots, "relu", top=2)
+    found = vz.top_patches(colour_averages, spots, "relu", top=2)
     assert found.patches(0).shape == (2, 3, 1, 1) and found.patches(0)[:, 0, 0, 0].tolist() == pytest.approx(
         [0.9, 0.7]
     )
@@ -47,7 +47,7 @@ def test_patches_are_cut_around_the_place_and_filled_up_beyond_the_border(colour
 def test_the_field_of_a_deep_unit_holds_what_excited_it():
     net = vz.load("scenenet")
     picture = vz.photo("giant_panda", 96)
-    found = vz.strongest(net, [picture], "relu3", top=1)
+    found = vz.top_patches(net, [picture], "relu3", top=1)
     k = int(found.values[:, 0].argmax())
     y, x = found.at[k, 0].tolist()
     assert 2 <= y <= 9 and 2 <= x <= 9  # inside, so that nothing of its field lies beyond the border
@@ -61,7 +61,7 @@ def test_the_field_of_a_deep_unit_holds_what_excited_it():
 
 
 def test_the_same_places_of_other_maps(colour_averages, spots):
-    found = vz.strongest(colour_averages, spots, "relu", top=2)
+    found = vz.top_patches(colour_averages, spots, "relu", top=2)
     maps = [torch.arange(64.0).view(1, 8, 8), torch.arange(48.0).view(1, 4, 12)]
     cut = found.patches(0, side=3, of=maps)
     assert cut.shape == (2, 1, 3, 3)
@@ -70,14 +70,14 @@ def test_the_same_places_of_other_maps(colour_averages, spots):
 
 
 def test_the_grey_of_the_network_lies_beyond_the_border(lite0):
-    found = vz.strongest(lite0, [vz.photo("goldfish", 64)], "stem", top=1)
+    found = vz.top_patches(lite0, [vz.photo("goldfish", 64)], "stem", top=1)
     patch = found.patches(0, side=150)
     assert patch.shape == (1, 3, 150, 150) and bool((patch == lite0.neutral).all(1).any())
 
 
 def test_progress_and_stop(colour_averages, spots):
     seen = []
-    found = vz.strongest(
+    found = vz.top_patches(
         colour_averages,
         spots,
         "relu",
@@ -88,8 +88,64 @@ def test_progress_and_stop(colour_averages, spots):
 
 def test_what_cannot_be_used(colour_averages, spots, lite0):
     with pytest.raises(vz.VizlibError, match="the list is empty"):
-        vz.strongest(colour_averages, [], "relu")
+        vz.top_patches(colour_averages, (), "relu")
+    with pytest.raises(vz.VizlibError, match="the list is empty"):
+        vz.top_patches(colour_averages, [], "relu")
     with pytest.raises(vz.VizlibError, match="no grid of positions"):
-        vz.strongest(lite0, spots, "logits")
+        vz.top_patches(lite0, spots, "logits")
     with pytest.raises(vz.VizlibError, match="channels 0 to 2; 7 is not"):
-        vz.strongest(colour_averages, spots, "relu").patches(7)
+        vz.top_patches(colour_averages, spots, "relu").patches(7)
+
+
+def test_a_tensor_of_pictures_is_as_good_as_a_list(colour_averages, pictures):
+    x = pictures(5, 8)
+    tensor, listed = (vz.top_patches(colour_averages, p, "relu", top=3) for p in (x, list(x.split(1))))
+    assert torch.equal(tensor.values, listed.values) and torch.equal(tensor.picture, listed.picture)
+    assert torch.equal(tensor.patches(1), listed.patches(1))
+
+
+def test_several_layers_in_one_pass_are_what_each_is_alone(tiny, pictures):
+    net, x, passes = tiny(), pictures(7), []
+    together = vz.top_patches(
+        net, x, ["relu1", "conv2"], top=3, batch_size=3, progress=lambda done, *_: passes.append(done)
+    )
+    assert passes == [3, 6, 7]
+    for layer, found in together.items():
+        alone = vz.top_patches(net, x, layer, top=3)
+        assert found.layer == layer and torch.equal(found.picture, alone.picture)
+        torch.testing.assert_close(found.values, alone.values)
+        assert torch.equal(found.at, alone.at)
+
+
+def test_a_patch_of_even_sides_lies_alike_around_every_place(colour_averages):
+    """A field of one pixel is off the middle of two pixels wherever it is, to one and the same side."""
+    for place in (1, 2, 3):
+        x = torch.zeros(1, 3, 6, 6)
+        x[0, 0, place, place] = 1
+        patch = vz.top_patches(colour_averages, x, "relu", top=1).patches(0, side=2)[0, 0]
+        assert patch.tolist() == [[1, 0], [0, 0]]
+
+
+def test_the_files_of_a_folder_and_those_alone_are_read_again(colour_averages, tmp_path, png):
+    for name, red in (("a", 0.2), ("b", 0.8), ("c", 0.6)):
+        x = torch.zeros(1, 3, 8, 8)
+        x[0, 0, 4, 4] = red
+        (tmp_path / f"{name}.png").write_bytes(png(x))
+    found = vz.top_patches(colour_averages, vz.folder(tmp_path, size=None), "relu", top=2)
+    assert [path.name for path in found.paths(0)] == ["b.png", "c.png"] and found.seen == 3
+    assert found.patches(0)[:, 0].flatten().tolist() == pytest.approx([0.8, 0.6], abs=0.01)
+    with pytest.raises(vz.VizlibError, match="no files"):
+        vz.top_patches(colour_averages, torch.zeros(1, 3, 8, 8), "relu").paths(0)
+
+
+def test_of_a_stream_the_numbers_are_known_and_the_patches_gone(colour_averages, spots):
+    found = vz.top_patches(colour_averages, (x for x in spots), "relu", top=2)
+    assert found.picture[0].tolist() == [0, 1]
+    with pytest.raises(vz.VizlibError, match="can be read only once"):
+        found.patches(0)
+
+
+def test_the_old_name_still_works_and_says_the_new_one(colour_averages, spots):
+    with pytest.warns(DeprecationWarning, match="top_patches"):
+        found = vz.strongest(colour_averages, spots, "relu", top=2)
+    assert found.picture[0].tolist() == [0, 1]

@@ -24,6 +24,20 @@ def test_one_knob_is_one_wave_of_one_colour(size):
     assert torch.allclose(image[0].logit(), -image[2].logit(), atol=1e-5)  # ... and blue swings against red
 
 
+@pytest.mark.parametrize("size", [(16, 40), (40, 16)])
+def test_waves_that_fit_into_the_longest_side_are_weighed_by_their_frequency(size):
+    """w = 1 / f down to the longest wave that fits: one along 40 pixels is twice as heavy as two."""
+
+    def swing(waves):
+        canvas = Fourier(size, spread=0, power=1, colours=False)
+        with torch.no_grad():
+            canvas.knobs[(0, 0, 0, waves, 0) if size[1] > size[0] else (0, 0, waves, 0, 0)] = 0.1
+        return canvas.image().detach()[0, 0].logit().abs().max()
+
+    assert float(swing(1) / swing(2)) == pytest.approx(2, rel=1e-3)
+    assert float(swing(2) / swing(3)) == pytest.approx(1.5, rel=1e-3)
+
+
 @pytest.mark.parametrize("power, slope", [(1, -2), (1.5, -3)])
 def test_the_spectrum_of_a_start_falls_with_the_frequency(power, slope):
     image = Fourier(128, 4, colours=False, power=power, spread=0.05).image().detach().double().logit()

@@ -2,6 +2,7 @@
 scikit-image, and differentiable.
 """
 
+import copy
 import math
 
 import numpy as np
@@ -157,15 +158,15 @@ def test_hog_of_a_picture_moved_by_a_cell_moves_by_a_cell():
 
 @pytest.mark.parametrize("net", [vz.hog(16, cell=4), vz.dsift(22)], ids=lambda net: net.name)
 def test_slopes_are_those_of_differences_also_where_the_picture_is_flat(net):
-    net.double()
+    model = copy.deepcopy(net.model).double()
     image = textured(net.input_size).double().requires_grad_()
-    (slope,) = torch.autograd.grad(net(image).pow(2).sum(), image)
+    (slope,) = torch.autograd.grad(model(image).pow(2).sum(), image)
     assert torch.isfinite(slope).all()
     generator = torch.Generator().manual_seed(1)
     for _ in range(3):
         step = torch.randn(image.shape, generator=generator).double()
         step[..., 1:10, 1:10] = 0  # at a flat place the length of the gradient has a kink
-        ends = [net(image.detach() + h * step).pow(2).sum() for h in (1e-6, -1e-6)]
+        ends = [model(image.detach() + h * step).pow(2).sum() for h in (1e-6, -1e-6)]
         assert float((ends[0] - ends[1]) / 2e-6) == pytest.approx(
             float((slope * step).sum()), rel=1e-3, abs=1e-4
         )
@@ -193,9 +194,9 @@ def test_a_bin_that_moves_has_a_slope_only_if_it_is_shared():
         (lambda: vz.hog(8), "two cells or more"),
         (lambda: vz.hog(32, binning="soft"), "binning is one of bilinear, hard; this is 'soft'"),
         (lambda: vz.hog(32, directions=1), "2 or more; this is 1"),
-        (lambda: vz.dsift(16), "does not fit: size 16"),
-        (lambda: vz.dsift(64, stride=0), "stride 0"),
-        (lambda: vz.dsift("64"), "does not fit"),
+        (lambda: vz.dsift(16), "size is 22 or more; this is 16"),
+        (lambda: vz.dsift(64, stride=0), "stride is a number of cells, 1 or more; this is 0"),
+        (lambda: vz.dsift("64"), "size is a number of pixels, 1 or more; this is '64'"),
     ],
 )
 def test_what_cannot_be_asked(ask, telling):

@@ -131,6 +131,29 @@ def test_tiles_need_less_than_half_of_the_memory():
     assert 0 < 2 * held(128) < held(None)
 
 
+def test_in_tiles_the_roll_reaches_half_a_tile_so_that_the_seams_move(net, clouds, monkeypatch):
+    heard = []
+
+    def listen(net, goal, canvas, **options):
+        heard.append((tuple(canvas.image().shape[-2:]), options["jitter"]["roll"], options["tile"]))
+        return sy.ascend(net, goal, canvas, **options)
+
+    monkeypatch.setattr("vizlib.synthesis.dreams.ascend", listen)
+    for jitter, roll in ((5, 40), (50, 50)):
+        heard.clear()
+        vz.dream(net, clouds, layer="conv3", octaves=2, scale=2, steps=1, jitter=jitter, tile=80)
+        assert heard == [((48, 64), jitter, 80), ((96, 128), roll, 80)]
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_it_dreams_where_gradients_are_switched_off(net, clouds, mode):
+    options = {"layer": "conv4", "octaves": 2, "steps": 2}
+    usual = vz.dream(net, clouds, **options)
+    with mode():
+        assert torch.equal(vz.dream(net, clouds.clone(), **options).image, usual.image)
+        assert len(vz.zoom_film(net, clouds, layer="conv4", frames=2, octaves=1, steps=1).images) == 2
+
+
 def test_a_guide_pulls_towards_its_own_features(net, clouds):
     guide = vz.resize(vz.photo("goldfish"), (96, 96))
     free, led = (vz.dream(net, clouds, layer="conv3", guide=g, octaves=1, steps=6) for g in (None, guide))
@@ -237,12 +260,17 @@ def test_an_interrupt_within_a_frame_keeps_the_finished_frames(net, clouds):
         ({"layer": "conv4", "target": 3}, "Say what to dream of, in one way"),
         ({"target": 3, "guide": torch.zeros(1, 3, 64, 64)}, "A guide needs a layer"),
         ({"layer": "conv9"}, "no layer 'conv9'. Nearest: conv"),
-        ({"layer": "conv4", "octaves": 0}, "octaves is a positive number"),
+        ({"layer": "conv4", "octaves": 0}, "octaves is a whole number, 1 or more"),
         ({"layer": "conv4", "octaves": 12}, "The smallest of 12 octaves has .* Take octaves=\\d"),
         ({"layer": "conv4", "scale": 1.0}, "scale is the factor from one octave to the next, above 1"),
         ({"layer": "conv4", "rate": 2.0}, "rate is how far a pixel moves in a step"),
         ({"layer": "conv4", "rate": float("nan")}, "rate is how far a pixel moves in a step"),
-        ({"layer": "conv4", "tile": 3}, "tile is a number of pixels, here at least"),
+        ({"layer": "conv4", "jitter": 0.5}, "jitter is a roll, 0 or more; this is 0.5"),
+        ({"layer": "conv4", "snapshot": 3}, "The option 'snapshot' is not known"),
+        (
+            {"layer": "conv4", "tile": 3},
+            "tile is None, or a number of pixels; for this layer, \\d+ or more; this is 3",
+        ),
     ],
 )
 def test_what_cannot_be_dreamt(net, clouds, options, telling):

@@ -195,6 +195,17 @@ def test_progress_false_and_an_interrupt_keep_what_there_is(tiny, pictures):
     assert not vz.frame(tiny(), pictures(1), size=16, steps=2).stopped
 
 
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_it_works_where_gradients_are_switched_off(tiny, pictures, mode):
+    net = tiny()
+    usual = vz.frame(net, pictures(1), size=16, steps=3)
+    drawn = langevin(net, usual.model, size=16, steps=2, seed=1)
+    with mode():
+        same = vz.frame(net, pictures(1).clone(), size=16, steps=3)
+        assert torch.equal(same.image, usual.image)
+        assert torch.equal(langevin(net, same.model, size=16, steps=2, seed=1).image, drawn.image)
+
+
 def test_the_network_is_left_as_found(tiny, pictures, left_as_found):
     net = tiny()
     with left_as_found(net):
@@ -210,12 +221,17 @@ def test_the_network_is_left_as_found(tiny, pictures, left_as_found):
         ({"layers": "relu9"}, "relu9"),
         ({"layers": "logits"}, "a grid of positions"),
         ({"size": 8}, "16 pixels a side"),
-        ({"chains": 0}, "one chain or more"),
+        ({"chains": 0}, "There is one chain or more"),
         ({"sigma": 0}, "sigma is positive"),
         ({"rate": -1}, "rate is positive"),
         ({"step": 2}, "between 0 and 2"),
-        ({"steps": 0}, "steps is a positive number"),
+        ({"steps": 0}, "steps is a .*number, 1 or more"),
         ({"reference": "brown"}, "pink, white"),
+        (
+            {"optimizer": "adam"},
+            "The option 'optimizer' is settled here. Options of the loop are: steps, snap",
+        ),
+        ({"sigma": "small"}, "sigma is positive; this is 'small'"),
         ({"rate": 1e30, "steps": 9}, "Lower rate"),
     ],
 )

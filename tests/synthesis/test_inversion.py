@@ -188,6 +188,36 @@ def test_what_ends_early_keeps_its_picture(tiny, pictures, left_as_found, method
     assert torch.equal(result.image, seen[-1][2])
 
 
+@pytest.mark.parametrize("at", [1, 2, 5, 6])  # the stages of eight steps end at 2, 6 and 8
+def test_stop_at_the_end_of_a_stage_ends_the_run(tiny, pictures, at):
+    heard = []
+
+    def stop(done, total, preview):
+        heard.append((done, total))
+        return done < at
+
+    result = sy.invert(tiny(), pictures(1), layer="relu2", method="paper", steps=8, progress=stop)
+    assert heard == [(i, 8) for i in range(1, at + 1)]
+    assert result.stopped and len(result.history) == at
+
+
+def test_a_refusal_at_the_last_step_leaves_nothing_to_stop(tiny, pictures):
+    result = sy.invert(
+        tiny(), pictures(1), layer="relu2", method="paper", steps=8, progress=lambda i, n, image: i < 8
+    )
+    assert not result.stopped and len(result.history) == 8
+
+
+@pytest.mark.parametrize("method", ["fourier", "paper"])
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_it_works_where_gradients_are_switched_off(tiny, pictures, mode, method):
+    options = {"layer": "relu2", "method": method, "steps": 4}
+    net = tiny()
+    usual = sy.invert(net, pictures(1), **options).image
+    with mode():
+        assert torch.equal(sy.invert(net, pictures(1).clone(), **options).image, usual)
+
+
 def test_snapshots_and_a_run_that_was_not_stopped(tiny, pictures):
     for method in ("fourier", "paper"):
         result = sy.invert(tiny(), pictures(1), layer="relu2", method=method, steps=20, snapshots=4)
@@ -231,6 +261,8 @@ def test_feature_and_pixel_errors_are_that_measure(tiny, pictures):
     )
     with pytest.raises(vz.VizlibError, match="two or more other pictures"):
         vz.pixel_error(images, images, images[:1])
+    with pytest.raises(vz.VizlibError, match="There are 2 codes, and 7 that were wanted"):
+        vz.pixel_error(images, others, others)
     with pytest.raises(vz.VizlibError, match="all have the same code"):
         vz.pixel_error(images, images, images[:1].repeat(2, 1, 1, 1))
 
@@ -265,13 +297,17 @@ def test_total_variation_sees_both_axes_and_the_one_on_wrong_axes_does_not():
     [
         ({"layer": "conv9"}, "no layer 'conv9'. Nearest: conv"),
         ({"layer": "conv1", "method": "magic"}, "method is one of fourier, paper; this is 'magic'"),
-        ({"layer": "conv1", "restarts": 0}, "restarts is a positive number; this is 0"),
+        ({"layer": "conv1", "restarts": 0}, "restarts is a whole number, 1 or more; this is 0"),
         ({"layer": "conv1", "smoothness": -1}, "smoothness is a weight, 0 or more"),
         ({"layer": "conv1", "smoothness": float("nan")}, "smoothness is a weight, 0 or more"),
         ({"layer": "conv1", "beta": 0}, "beta is positive"),
-        ({"layer": "conv1", "steps": -3}, "steps is a positive number"),
-        ({"layer": "conv1", "method": "paper", "steps": 2.5}, "steps is a positive number"),
+        ({"layer": "conv1", "steps": -3}, "steps is a .*number, 1 or more"),
+        ({"layer": "conv1", "method": "paper", "steps": 2.5}, "steps is a .*number, 1 or more"),
         ({"layer": "conv1", "optimizer": "none"}, "optimizer is one of"),
+        (
+            {"layer": "conv1", "method": "paper", "optimizer": "adam"},
+            "The option 'optimizer' is settled here. Options of the loop are: steps, rate",
+        ),
     ],
 )
 def test_what_cannot_be_asked(tiny, pictures, options, telling):

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 import vizlib as vz
 from vizlib import synthesis as sy
@@ -36,6 +37,52 @@ def test_objectives_add_subtract_and_scale(tiny, pictures):
     assert both.layers == ("conv1", "conv2")
     assert torch.allclose(read(net, x, both), 3 * read(net, x, a) - 0.5 * read(net, x, b), atol=1e-6)
     assert torch.allclose(read(net, x, -a), -read(net, x, a))
+
+
+def test_a_list_of_objectives_has_a_sum(tiny, pictures):
+    net, x = tiny(), pictures(2)
+    parts = [sy.channel("conv1", k) for k in range(3)]
+    torch.testing.assert_close(read(net, x, sum(parts)), sum(read(net, x, part) for part in parts))
+    with pytest.raises(TypeError):
+        parts[0] + 1
+    with pytest.raises(vz.VizlibError, match="takes a number as a factor"):
+        parts[0] * parts[1]
+
+
+class Cosine(torch.nn.Module):
+    """A cosine head: ten times the cosines of features with four directions; no layer puts out logits."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.proj = torch.nn.Conv2d(3, 8, 3, padding=1), torch.nn.Linear(8, 16)
+        self.directions = torch.nn.Parameter(torch.randn(4, 16, generator=torch.Generator().manual_seed(0)))
+
+    def forward(self, x):
+        code = self.proj(self.conv(x).relu().mean((2, 3)))
+        return 10 * F.normalize(code, dim=1) @ F.normalize(self.directions, dim=1).T
+
+
+def test_a_class_is_what_the_network_returns_not_its_last_linear_layer(network, redrawn, pictures):
+    net, x = network(redrawn(Cosine())), pictures(3)
+    torch.testing.assert_close(read(net, x, sy.objective(net, 2)), net(x)[:, 2])
+    made = vz.class_picture(net, 2, steps=6, penalties=(), jitter=None)
+    canvas = sy.Fourier(16, window=0.65)
+    assert made.history[0] == pytest.approx(float(net(canvas.image())[0, 2]), abs=1e-5)
+    assert float(net(made.image)[0, 2]) > made.history[0] + 0.1
+
+
+def test_codes_and_styles_of_nothing_are_refused(tiny, network, redrawn):
+    """A layer that is dead on a picture: its convolution has a bias of minus a hundred."""
+    net = tiny()
+    with torch.no_grad():
+        net.model.conv2.bias -= 100
+    x = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    with pytest.raises(vz.VizlibError, match="The style picture has no activation in relu2"):
+        sy.same_style(net, x, ["relu1", "relu2"])
+    with pytest.raises(vz.VizlibError, match="The code of relu2 is zero"):
+        sy.same_code(net, x, "relu2")
+    with pytest.raises(vz.VizlibError, match="'logits' has no grid of positions"):
+        sy.same_style(net, x, ["logits"])
 
 
 def test_the_code_and_the_style_of_a_picture_are_its_own(tiny, pictures):

@@ -63,6 +63,12 @@ def test_stop_keeps_the_picture_so_far_at_full_size_and_leaves_the_network_alone
     assert result.image.shape == (1, 3, 43, 64) and torch.allclose(result.image, seen[-1])
 
 
+def test_a_refusal_at_the_last_step_leaves_nothing_to_stop(tiny, pair):
+    options = {"sizes": (48, 64), "steps": 2, "progress": lambda done, total, image: done < 4}
+    result = vz.style_poster(tiny(), *pair, **options)
+    assert not result.stopped and len(result.history) == 4
+
+
 def test_an_interrupt_keeps_the_picture_too(tiny, pair):
     def interrupt(done, total, image):
         if done == 4:
@@ -81,7 +87,7 @@ def test_an_interrupt_keeps_the_picture_too(tiny, pair):
         ({"sizes": (48.0,)}, "in whole pixels"),
         ({"sizes": (48, 64), "steps": (1, 2, 3)}, "one for each size; there are 2 sizes and 3 numbers"),
         ({"margin": 40}, "margin is 0 to 16 pixels"),
-        ({"stroke": 0}, "stroke a factor above 0"),
+        ({"stroke": 0}, "stroke is a factor above 0"),
         ({"sizes": (32,), "steps": 1}, "32 x 21 pixels is too narrow"),
         ({"style": torch.zeros(2, 3, 16, 16)}, "A style is one picture"),
         ({"colours": "sepia", "sizes": (64,), "steps": 1}, "colours is one of"),

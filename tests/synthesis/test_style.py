@@ -8,15 +8,18 @@ import torch.nn.functional as F
 
 import vizlib as vz
 from vizlib import synthesis as sy
+from vizlib.synthesis import priors
+from vizlib.synthesis.objectives import _style_error
 
 
 def drawn(*shape, seed=0):
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def squares(f, a):
-    """sum (G_F - G_A)^2 with Gatys' G = sum over positions."""
-    return ((f @ f.T - a @ a.T) ** 2).sum()
+def distance(f, a):
+    """sum (G_F - G_A)^2 of features (K, n), as the library measures it: with G the mean over positions."""
+    goal = sy.gram(a[None])
+    return _style_error(f[None, :, :, None], goal)[0] * (goal**2).sum()
 
 
 def test_a_gram_matrix_worked_out_by_hand():
@@ -32,16 +35,17 @@ def test_it_knows_no_places_and_is_symmetric_without_negative_eigenvalues():
     assert torch.linalg.eigvalsh(sy.gram(a)).min() > -1e-12
 
 
-def test_matching_gram_matrices_is_a_maximum_mean_discrepancy():
+@pytest.mark.parametrize("shape", [(3, 7), (7, 3)], ids=["more positions", "more channels"])
+def test_matching_gram_matrices_is_a_maximum_mean_discrepancy(shape):
     """sum (G_F - G_A)^2 = sum over k, k' of (f_k f_k')^2 + (a_k a_k')^2 - 2 (f_k a_k')^2. Li et al. 2017."""
-    f, a = drawn(3, 7), drawn(3, 7, seed=1)
+    f, a = drawn(*shape), drawn(*shape, seed=1)
     kernel = ((f.T @ f) ** 2).sum() + ((a.T @ a) ** 2).sum() - 2 * ((f.T @ a) ** 2).sum()
-    assert torch.allclose(squares(f, a), kernel, rtol=1e-12)
+    assert torch.allclose(distance(f, a), kernel / shape[1] ** 2, rtol=1e-12)
 
 
 def test_features_c_times_as_large_cost_c_to_the_fourth_and_the_relative_loss_does_not_notice(tiny, pictures):
     f, a = drawn(3, 7), drawn(3, 7, seed=1)
-    assert torch.allclose(squares(3 * f, 3 * a), 81 * squares(f, a))
+    assert torch.allclose(distance(3 * f, 3 * a), 81 * distance(f, a))
     net, x = tiny(), pictures(2)
     louder = tiny()
     with torch.no_grad():
@@ -51,13 +55,16 @@ def test_features_c_times_as_large_cost_c_to_the_fourth_and_the_relative_loss_do
     assert read[0] < -1e-4 and torch.allclose(*read, rtol=1e-4)
 
 
-def test_gatys_slope_of_the_style_loss():
-    """dE/dF = F^T (G - A) / (N^2 M^2), transposed, for E = sum (G - A)^2 / (4 N^2 M^2). Gatys et al. 2016,
-    equation 6.
+@pytest.mark.parametrize("shape", [(3, 7), (7, 3)], ids=["more positions", "more channels"])
+def test_gatys_slope_of_the_style_loss(shape):
+    """dE/dF = F^T (G - A) / (N^2 M^2), transposed, for E = sum (G - A)^2 / (4 N^2 M^2): N channels, M places,
+    sums over positions. Gatys et al. 2016, equation 6.
     """
-    f, a = drawn(3, 7).requires_grad_(), drawn(3, 7, seed=1)
-    (squares(f, a) / (4 * 9 * 49)).backward()
-    assert torch.allclose(f.grad, (f @ f.T - a @ a.T) @ f.detach() / (9 * 49))
+    f, a = drawn(*shape).requires_grad_(), drawn(*shape, seed=1)
+    channels, positions = shape
+    (distance(f, a) * positions**2 / (4 * channels**2 * positions**2)).backward()
+    slope = (f @ f.T - a @ a.T) @ f.detach() / (channels**2 * positions**2)
+    assert slope.abs().max() > 1e-3 and torch.allclose(f.grad, slope)
 
 
 def test_a_picture_whose_style_and_content_are_asked_for_stays(tiny, pictures):
@@ -98,6 +105,24 @@ def test_its_loss_is_the_formula_of_its_docstring(tiny, pictures, average):
     }
     result = sy.style_transfer(net, x, s, start=start, average=average, steps=1, **options)
     assert -result.history[0] == pytest.approx(float(expected), rel=1e-4)
+
+
+def test_its_penalties_are_those_of_its_docstring(tiny, pictures, monkeypatch):
+    heard = {}
+
+    def listen(net, goal, canvas, **options):
+        heard.update(options)
+        return sy.ascend(net, goal, canvas, **options)
+
+    monkeypatch.setattr("vizlib.synthesis.style.ascend", listen)
+    mine = (2.0, priors.alpha_norm)
+    sy.style_transfer(tiny(), pictures(1), pictures(1, seed=1), steps=1, smoothness=7, penalties=[mine])
+    bright = torch.full((1, 3, 16, 16), 1.2)  # 0.2 too much in each of three colours, and flat
+    step = torch.zeros(1, 3, 16, 16)
+    step[..., 8:] = 0.5  # inside [0, 1], with one edge that 15 pixels see
+    price = [[float(w * f(image)) for w, f in heard["penalties"]] for image in (bright, step)]
+    assert price[0] == pytest.approx([10 * 3 * 0.2**2, 0, 2 * 768 * 0.7**6], rel=1e-4)
+    assert price[1][:2] == pytest.approx([0, 7 * 15 * 0.25 / 256], rel=1e-4)
 
 
 @pytest.mark.parametrize("optimizer, steps", [("lbfgs", 60), ("adam", 200)])
@@ -221,7 +246,10 @@ def test_a_loss_that_is_no_number_says_what_to_lower(tiny, pictures, left_as_fou
         ({"content": torch.zeros(2, 3, 16, 16)}, "content is one picture"),
         ({"content": torch.zeros(3, 16, 16)}, "Add the batch dimension"),
         ({"optimizer": "rmsprop"}, "optimizer is one of"),
-        ({"steps": 0}, "steps is a positive number"),
+        ({"smoothness": -1}, "smoothness is a weight, 0 or more"),
+        ({"stepps": 3}, "The option 'stepps' is not known. Options of the loop are: steps, optimizer, rate"),
+        ({"style_layers": ["logits"]}, "has no grid of positions"),
+        ({"steps": 0}, "steps is a .*number, 1 or more"),
     ],
 )
 def test_what_cannot_be_asked(tiny, pictures, options, telling):

@@ -1,5 +1,6 @@
 """Pictures that a network likes: a unit's, and one object of a class."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -41,6 +42,40 @@ def test_a_class_picture_convinces_the_network_under_fresh_jitter_and_has_few_fi
     assert (made.image[..., :6, :6] - 0.5).abs().mean() < 0.2 * (
         made.image[..., 90:130, 90:130] - 0.5
     ).abs().mean()
+
+
+@pytest.mark.parametrize("size", [(64, 96), [np.int64(64), np.int64(96)]])
+def test_a_class_picture_may_be_wider_than_high(size):
+    made = vz.class_picture(vz.load("zfnet"), "goldfish", size=size, steps=2)
+    assert made.image.shape == (1, 3, 64, 96)
+
+
+def test_the_settings_of_a_class_picture_scale_with_its_side(monkeypatch):
+    heard = []
+
+    def listen(net, target, canvas, **options):
+        heard.append(options)
+        return vz.synthesis.ascend(net, target, canvas, **options)
+
+    monkeypatch.setattr("vizlib.synthesis.visualization.ascend", listen)
+    for size in (64, (32, 128)):
+        vz.class_picture(vz.load("zfnet"), 3, size=size, steps=1)
+        assert heard[-1]["jitter"]["shift"] == pytest.approx(6.4)
+        assert heard[-1]["penalties"][1][0] == pytest.approx(0.5 / 64)
+
+
+@pytest.mark.parametrize(
+    ("options", "telling"),
+    [
+        ({"size": 0}, "size is a number of pixels"),
+        ({"size": (8, 8, 8)}, "size is a number of pixels, or two"),
+        ({"count": 1.5}, "count is a number of pictures"),
+        ({"steps": 1, "colour": 3}, "The option 'colour' is not known"),
+    ],
+)
+def test_what_cannot_be_asked(options, telling):
+    with pytest.raises(vz.VizlibError, match=telling):
+        vz.class_picture(vz.load("zfnet"), "goldfish", **options)
 
 
 def test_several_pictures_of_a_class_differ():

@@ -2,104 +2,211 @@
 layer, from one activation.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from ..errors import VizlibError
-from ..images.check import check_images
+from ..layers.recording import record
 from ..layers.target import unit
 
+if TYPE_CHECKING:
+    from ..models.network import Network
 
-def project(net, images, target, *, all_signals=False):
-    """What in each picture made one unit fire: its activation sent back to the pixels, (N, 3, H, W), signed.
+_IDLE = (nn.Identity, nn.Dropout, nn.Dropout2d)  # nothing happens there when a network is not being trained
+Back = Callable[[torch.Tensor], torch.Tensor]  # a signal at the output of a step -> the signal at its input
+
+
+def project(
+    net: Network, images: torch.Tensor, target: unit, *, all_signals: bool = False
+) -> torch.Tensor | tuple[torch.Tensor, list[tuple[str, torch.Tensor]]]:
+    """The deconvnet projection of one unit: its activation, sent back to the pixels, (N, 3, H, W), signed.
 
     Everything else in the layer is set to zero; then, from the unit's layer down: a convolution becomes its
-        transpose, a max-pooling puts
-    each value where the maximum was (the switches of the forward pass), a ReLU clips what is negative on the
-        way back.
-    images: (N, 3, H, W) in [0, 1]. target: vz.unit(layer, channel), at its strongest position in each
-        picture, or with `at` at that one.
+    transpose, a max-pooling puts each value where the maximum was (the switches of the forward pass) and
+    adds up where two windows share a maximum, a ReLU clips what is negative on the way back, and where
+    branches were joined, each gets its own channels (the Fire modules of SqueezeNet).
+
+    images: (N, 3, H, W) in [0, 1].
+    target: vz.unit(layer, channel), at its strongest position in each picture, or with `at` at that one.
     all_signals: also return the signal that arrives at each layer, a list of (name, tensor), for a lesson.
-    For networks that are one chain of convolutions, ReLUs and max-pooling up to the layer; others raise
-        VizlibError (`vz.deconvnet` takes
-    any).
+
+    For networks that are one chain of such layers up to the unit's; others raise VizlibError (`vz.deconvnet`
+    takes any). It is `vz.deconvnet` of the unit at that position, times its activation.
+
     Zeiler & Fergus 2014, "Visualizing and Understanding Convolutional Networks", section 2.1.
+
+        >>> net, photo = vz.load("zfnet"), vz.photo("goldfish", 64)
+        >>> vz.project(net, photo, vz.unit("relu3", 17)).shape
+        torch.Size([1, 3, 64, 64])
     """
-    images = check_images(images)
     if not isinstance(target, unit):
         raise VizlibError(f"project sends one unit back: vz.unit(layer, channel); this is {target!r}.")
-    chain = _chain(net, target.layer)
-    x, passed = (images - net.mean) / net.std, []
+    images = net.check(images)
     with torch.no_grad():
-        for name, layer in chain:
-            before = x
-            x, switches = layer(x), None
-            if isinstance(layer, nn.MaxPool2d):
-                x, switches = F.max_pool2d(
-                    before, layer.kernel_size, layer.stride, layer.padding, return_indices=True
-                )
-            passed.append((name, layer, before, switches))
+        x, steps = _forward(net, images, target.layer)
         signal, signals = _alone(x, target), [(target.layer, x)]
-        for name, layer, before, switches in reversed(passed):
-            if isinstance(layer, nn.ReLU):
-                signal = signal.clamp(min=0)
-            elif isinstance(layer, nn.MaxPool2d):
-                signal = F.max_unpool2d(
-                    signal, switches, layer.kernel_size, layer.stride, layer.padding, output_size=before.shape
-                )
-            else:
-                signal = _transposed(signal, layer, before.shape)
+        for name, back in reversed(steps):
+            signal = back(signal)
             signals.append((name, signal))
-    signal = signal / net.std  # the normalization, backwards
+        signal = signal / net.std  # the normalization, backwards
     return (signal, signals) if all_signals else signal
 
 
-def _transposed(signal, conv, shape):
-    """The convolution, backwards: every output hands its value to the pixels it saw, weighted as it saw
-    them.
+def _forward(net, images, layer):
+    """The activation of `layer`, and the (name, way back) of every step that led there."""
+    x, steps = (images - net.mean) / net.std, []
+    try:
+        for path, module in _chain(net, layer):
+            x, back = _step(module, x)
+            if not isinstance(module, _IDLE):
+                steps.append((net.layer(path).name, back))
+    except RuntimeError as problem:  # the next module in the list is not the next to run
+        if isinstance(problem, torch.OutOfMemoryError):
+            raise
+        raise _no_chain(net, layer) from None
+    seen, expected = x[:1], record(net, images[:1], layer)[layer]
+    if seen.shape != expected.shape or (seen - expected).abs().max() > 1e-3 * expected.abs().max():
+        raise _no_chain(net, layer)
+    return x, steps
+
+
+def _step(module, x):
+    """What the module makes of x, and its way back."""
+    if isinstance(module, (nn.ReLU, nn.ReLU6)):
+        return module(x), lambda signal: signal.clamp(min=0)
+    if isinstance(module, nn.Conv2d):
+        return module(x), lambda signal: _transposed(signal, module, x.shape)
+    if isinstance(module, nn.MaxPool2d):
+        how = module.kernel_size, module.stride, module.padding, module.dilation, module.ceil_mode
+        out, switches = F.max_pool2d(x, *how, return_indices=True)
+        return out, lambda signal: _unpooled(signal, switches, x.shape)
+    if isinstance(module, _IDLE):
+        return x, lambda signal: signal
+    return _fire(module, x)
+
+
+def _transposed(signal: torch.Tensor, conv: nn.Conv2d, shape: tuple[int, ...]) -> torch.Tensor:
+    """The convolution, backwards: every output hands its value to the pixels that it saw, weighted as it
+    saw them.
     """
-    lost = [
-        n - ((m - 1) * s - 2 * p + k)
-        for n, m, s, p, k in zip(
-            shape[2:], signal.shape[2:], conv.stride, conv.padding, conv.kernel_size, strict=True
-        )
-    ]
-    return F.conv_transpose2d(
-        signal, conv.weight, stride=conv.stride, padding=conv.padding, output_padding=lost
+    seen = F.conv_transpose2d(
+        signal, conv.weight, stride=conv.stride, dilation=conv.dilation, groups=conv.groups
     )
+    (height, width), (top, left) = shape[2:], _padding(conv)
+    # Off with the padding; what no window reached, at the lower right, gets nothing.
+    return F.pad(seen, (-left, left + width - seen.shape[3], -top, top + height - seen.shape[2]))
 
 
-def _alone(activation, target):
+def _padding(conv):
+    """Rows above and columns to the left of the picture."""
+    if conv.padding == "valid":
+        return 0, 0
+    if conv.padding == "same":  # an odd row or column goes to the lower right
+        return [d * (k - 1) // 2 for d, k in zip(conv.dilation, conv.kernel_size, strict=True)]
+    return conv.padding
+
+
+def _unpooled(signal: torch.Tensor, switches: torch.Tensor, shape: torch.Size) -> torch.Tensor:
+    """Max-pooling, backwards: each value goes where its maximum was; two at the same place are added up."""
+    flat = signal.new_zeros(*shape[:2], shape[2] * shape[3])
+    return flat.scatter_add_(2, switches.flatten(2), signal.flatten(2)).view(shape)
+
+
+_SQUEEZE = ("squeeze", "squeeze_activation")
+_EXPAND = (("expand1x1", "expand1x1_activation"), ("expand3x3", "expand3x3_activation"))
+
+
+def _is_fire(module):
+    """SqueezeNet's module: a squeezing layer, then two expanding ones side by side, whose channels are
+    joined.
+    """
+    parts = {name for name, _ in module.named_children()}
+    return parts == {*_SQUEEZE, *_EXPAND[0], *_EXPAND[1]}
+
+
+def _fire(fire, x):
+    squeezed, back = _in_a_row(fire, _SQUEEZE, x)
+    (one, back_one), (three, back_three) = (_in_a_row(fire, names, squeezed) for names in _EXPAND)
+
+    def back_to_input(signal):
+        of_one, of_three = signal.split([one.shape[1], three.shape[1]], 1)
+        return back(back_one(of_one) + back_three(of_three))
+
+    return torch.cat([one, three], 1), back_to_input
+
+
+def _in_a_row(parent, names, x):
+    """The parts of `parent` with these names, one after the other, as one step."""
+    ways = []
+    for name in names:
+        x, back = _step(getattr(parent, name), x)
+        ways.insert(0, back)
+
+    def through(signal):
+        for back in ways:
+            signal = back(signal)
+        return signal
+
+    return x, through
+
+
+def _alone(activation: torch.Tensor, target: unit) -> torch.Tensor:
     """The activation with everything set to zero but the unit, at one position in each picture."""
     target.read(activation)  # refuses a channel or a position that does not exist
-    plane = activation[:, target.channel]
+    plane = activation[:, target.channel].flatten(1)
     if target.at is None:
-        places = plane.flatten(1).argmax(1)
+        places = plane.argmax(1, keepdim=True)
     else:
-        places = torch.full((len(plane),), target.at[0] * plane.shape[2] + target.at[1])
+        row, column = target.at
+        places = torch.full_like(plane[:, :1], row * activation.shape[3] + column, dtype=torch.long)
     alone = torch.zeros_like(activation)
-    alone[:, target.channel].flatten(1).scatter_(
-        1, places[:, None], plane.flatten(1).gather(1, places[:, None])
-    )
+    alone[:, target.channel].flatten(1).scatter_(1, places, plane.gather(1, places))
     return alone
 
 
-def _chain(net, layer):
-    """The (name, module) pairs from the pixels up to `layer`."""
+def _chain(net: Network, layer: str) -> list[tuple[str, nn.Module]]:
+    """The (path, module) pairs from the pixels up to `layer`, in the order of their definition.
+
+    Raises VizlibError if there are others among them than this file can send a signal back through.
+    """
     info = net.layer(layer)
-    layers = list(net.model.named_children()) if isinstance(net.model, nn.Sequential) else []
-    names = [name for name, _ in layers]
-    chain = layers[: names.index(info.path) + 1] if info.path in names else []
-    simple = all(
-        isinstance(m, (nn.ReLU, nn.MaxPool2d))
-        or (isinstance(m, nn.Conv2d) and m.groups == 1 and m.dilation == (1, 1))
-        for _, m in chain
-    )
-    if not chain or not simple or not info.spatial:
-        raise VizlibError(
-            f"{net.name} is no chain of convolutions, ReLUs and max-pooling up to {layer!r}, so there is no "
-            "deconvnet to write out. "
-            "vz.deconvnet sends a unit's signal back through any network."
-        )
+    chain, inside = [], False
+    for path, module in _opened(net.model):
+        here = path == info.path or path.startswith(info.path + ".")
+        if inside and not here:
+            break
+        inside = inside or here
+        chain.append((path, module))
+    if not (inside and info.spatial and all(_is_known(module) for _, module in chain)):
+        raise _no_chain(net, layer)
     return chain
+
+
+def _opened(module: nn.Module, path: str = "") -> Iterator[tuple[str, nn.Module]]:
+    """The (path, module) pairs of the layers inside, in the order of their definition."""
+    if _is_fire(module) or not any(True for _ in module.children()):
+        yield path, module
+        return
+    for name, child in module.named_children():
+        yield from _opened(child, f"{path}.{name}" if path else name)
+
+
+def _is_known(module):
+    if _is_fire(module):
+        return all(map(_is_known, module.children()))
+    if isinstance(module, nn.Conv2d):
+        return module.padding_mode == "zeros"
+    return isinstance(module, (nn.ReLU, nn.ReLU6, nn.MaxPool2d, *_IDLE))
+
+
+def _no_chain(net, layer):
+    return VizlibError(
+        f"{net.name} is no chain of convolutions, ReLUs and max-pooling up to {layer!r}, so there is no "
+        "deconvnet to write out. vz.deconvnet sends a unit's signal back through any network."
+    )

@@ -2,59 +2,100 @@
 share.
 """
 
+from __future__ import annotations
+
 import contextlib
 import math
+from typing import TYPE_CHECKING
 
 import torch
 
-from ..batching import in_batches
+from ..batching import in_batches, real
 from ..errors import VizlibError
-from ..layers.relevance import Rule, relevance_rules
-from ..layers.target import prepare, scores, slope, unit
+from ..layers.relevance_rules import Rule, relevance_rules
+from ..layers.target import Target, leaf, prepare, score_of_logits, scores, slope, unit, with_slopes
 from ..table import Table
+
+if TYPE_CHECKING:
+    from ..models.network import Network
 
 RULES = ("composite", "zero", "epsilon", "gamma")
 
 
-def lrp(net, images, target=None, *, rule="composite", gamma=0.25, epsilon=0.25, batch_size=8):
-    """Relevance of every pixel and colour, (N, 3, H, W), signed: what is left of the score S(x), shared out
-    from the logits down.
+def lrp(
+    net: Network,
+    images: torch.Tensor,
+    target: Target = None,
+    *,
+    rule: str = "composite",
+    gamma: float = 0.25,
+    epsilon: float = 0.25,
+    batch_size: int = 8,
+) -> torch.Tensor:
+    """Layer-wise relevance propagation (LRP): the relevance of every pixel and colour, (N, 3, H, W), signed.
 
-    rule: "zero", LRP-0: R_j = sum_k a_j w_jk / (sum_j a_j w_jk + b_k) R_k. "epsilon" adds `epsilon` times the
-        layer's root mean square to
-    every sum, which takes from weak, contradictory evidence. "gamma" favours what agrees with a sum, w +
-        gamma max(0, w) where it is
-    positive. "composite", the usual mixture: epsilon in linear layers; in convolutions and sums only what
-        agrees (gamma without limit)
-    and no biases; in the first layer the z-box rule, which knows that pixels lie in [0, 1].
-    Biases and epsilon keep a share, so that the map adds up to less than the score: `relevance_table` shows
-        how much, and where.
-    images, target, batch_size: as in `gradient`; of a function of the logits each logit gets logit times
-    slope, so
-        that the difference of two
-    logits has the difference of their maps. Raises VizlibError for networks with functions that have no rule,
-        such as gates and attention.
+    The score S(x) is shared out from the logits down. Every layer hands to each of its inputs what that input
+    contributed to its sums; R_j = sum_k z_jk / (sum_j z_jk + b_k) R_k with z_jk = a_j w_jk, and the rules
+    differ in z.
+
+    rule: "zero", LRP-0: as above, and without biases the same as gradient times input.
+        "epsilon", LRP-epsilon: `epsilon` times the layer's root mean square is added to every sum, away
+            from zero, which takes from weak, contradictory evidence.
+        "gamma", LRP-gamma: w + gamma max(0, w) in the place of w where a sum is positive (and its mirror
+            image where it is negative), which favours what agrees with the sum.
+        "composite", the usual mixture: LRP-epsilon in linear layers; z-plus (LRP-gamma with gamma =
+            infinity, the same as LRP-alpha1-beta0) and no biases in convolutions and sums of branches; in
+            the first layer z-box (z^B, the rule of deep Taylor decomposition for pixels), which knows that
+            pixels lie in [0, 1].
+    gamma: 0 or more, for "gamma". epsilon: 0 or more, for "epsilon" and "composite".
+    images: (N, 3, H, W) in [0, 1].
+    target: a class, a label, one per picture, vz.unit(...), a function of the logits, or None for each
+        picture's top class. Of a function each logit gets logit times slope, so that the difference of two
+        logits has the difference of their maps.
+    batch_size: pictures per pass.
+
+    Biases and epsilon keep a share, so that the map adds up to less than the score; `relevance_table` shows
+    how much, and where. Raises VizlibError for networks with functions that have no rule, such as gates and
+    attention.
+
     Bach et al. 2015, "On Pixel-Wise Explanations for Non-Linear Classifier Decisions by Layer-Wise Relevance
-        Propagation", section 2;
-    Montavon, Binder, Lapuschkin, Samek & Mueller 2019, "Layer-Wise Relevance Propagation: An Overview",
-        sections 10.2 and 10.3.
+    Propagation", section 2; Montavon et al. 2017, "Explaining NonLinear Classification Decisions with Deep
+    Taylor Decomposition"; Montavon et al. 2019, "Layer-Wise Relevance Propagation: An Overview", sections
+    10.2 and 10.3.
+
+        >>> net, photo = vz.load("zfnet"), vz.photo("goldfish", 64)
+        >>> vz.lrp(net, photo, "goldfish").shape
+        torch.Size([1, 3, 64, 64])
     """
-    choose = _chooser(net, rule, gamma, epsilon)
     images, target = prepare(net, images, target)
+    choose = _chooser(net, rule, gamma, epsilon, images.shape[-2:])
     return in_batches(lambda x, t: _propagate(net, x, t, choose), images, target, batch_size)
 
 
-def relevance_table(net, image, target=None, *, rule="composite", gamma=0.25, epsilon=0.25):
-    """How relevance flows, layer by layer from the logits down: a Table with layer, arriving, passed on, kept
-    by its bias, lost.
+def relevance_table(
+    net: Network,
+    image: torch.Tensor,
+    target: Target = None,
+    *,
+    rule: str = "composite",
+    gamma: float = 0.25,
+    epsilon: float = 0.25,
+) -> Table:
+    """The conservation of relevance in LRP, layer by layer from the logits down: a Table.
 
-    A sum of two branches has a row, "sum"; inside a branch only what went into it arrives. Lost is what the
-        other three do not account
-    for: epsilon's share, that of units which nothing but their bias excites where the rule leaves biases out,
-        and rounding.
+    Its columns are layer, arriving, passed on, kept by its bias, and lost: what the other three do not
+    account for, which is epsilon's share, that of units which nothing but their bias excites where the rule
+    leaves biases out, and rounding. A sum of two branches has a row, "sum"; inside a branch only what went
+    into it arrives.
+
+    image: (1, 3, H, W) in [0, 1]; other arguments and errors as in `lrp`.
+
+        >>> net, photo = vz.load("zfnet"), vz.photo("goldfish", 64)
+        >>> vz.relevance_table(net, photo, "goldfish")["layer"]
+        ['fc', 'adaptive_avg_pool2d', 'conv5', 'conv4', 'conv3', 'conv2', 'conv1']
     """
-    choose = _chooser(net, rule, gamma, epsilon)
     image, target = prepare(net, image, target)
+    choose = _chooser(net, rule, gamma, epsilon, image.shape[-2:])
     if len(image) != 1:
         raise VizlibError(f"relevance_table follows one picture; this batch holds {len(image)}.")
     rows, paths = Table(), {id(p): path for path, p in net.model.named_parameters()}
@@ -63,17 +104,10 @@ def relevance_table(net, image, target=None, *, rule="composite", gamma=0.25, ep
         layer = paths.get(id(weight), kind).removesuffix(".weight")
 
         def write(R, relevance, kept):
-            arriving, passed = float(R.sum()), float(relevance.sum())
-            lost = arriving - passed - float(kept)
-            rows.append(
-                {
-                    "layer": layer,
-                    "arriving": arriving,
-                    "passed on": passed,
-                    "kept by its bias": float(kept),
-                    "lost": lost,
-                }
-            )
+            row = {"arriving": R.sum(), "passed on": relevance.sum(), "kept by its bias": kept.sum()}
+            row = {column: float(value) for column, value in row.items()}
+            lost = row["arriving"] - row["passed on"] - row["kept by its bias"]
+            rows.append({"layer": layer, **row, "lost": lost})
 
         return write
 
@@ -82,36 +116,36 @@ def relevance_table(net, image, target=None, *, rule="composite", gamma=0.25, ep
 
 
 def _propagate(net, x, target, choose, note=None):
-    x = x.detach().clone().requires_grad_()
-    with torch.enable_grad():
+    with with_slopes():
+        x = leaf(x)
         with relevance_rules(choose, *([note] if note else [])):
             out = scores(net, x, target) if isinstance(target, unit) else net(x)
         R = out.detach() if isinstance(target, unit) else _shares_of_logits(out, target)
-    (relevance,) = torch.autograd.grad(out, x, R)
+        (relevance,) = torch.autograd.grad(out, x, R)
     return relevance
 
 
 def _shares_of_logits(logits, target):
-    """What each logit adds to the score, (N, K): logit times slope, which is all of the score if that is a
-    weighted sum of logits.
-    """
-    logits = logits.detach().requires_grad_()
-    return logits.detach() * slope(scores(lambda given: given, logits, target), logits)
+    """What each logit adds to the score, (N, K): logit times slope."""
+    logits = leaf(logits)
+    if isinstance(target, torch.Tensor):
+        target = target.clone()  # it may have been made in inference mode, and is needed on the way back
+    return logits.detach() * slope(score_of_logits(logits, target), logits)
 
 
-def _chooser(net, rule, gamma, epsilon):
+def _chooser(net, rule, gamma, epsilon, size):
+    """(kind, number, inputs) -> Rule, for `relevance_rules`. size: height and width of the pictures."""
     if rule not in RULES:
         raise VizlibError(f"rule is one of {', '.join(RULES)}; this is {rule!r}.")
-    if not (gamma >= 0 and epsilon >= 0):
-        raise VizlibError(f"gamma and epsilon are 0 or more; these are {gamma!r} and {epsilon!r}.")
+    gamma, epsilon = (real(value, "gamma and epsilon are numbers") for value in (gamma, epsilon))
     if rule != "composite":
         one = {"zero": Rule(), "epsilon": Rule(epsilon=epsilon), "gamma": Rule(gamma=gamma)}[rule]
         return lambda kind, number, inputs: one
-    low, high = _bounds(net)
+    box = _bounds(net, size)
 
     def choose(kind, number, inputs):
-        if number == 0:
-            return Rule(box=(low, high), bias=False)
+        if kind != "sum" and number == 0:
+            return Rule(box=box, bias=False)
         return Rule(epsilon=epsilon) if kind == "linear" else Rule(gamma=math.inf, bias=False)
 
     return choose
@@ -121,17 +155,21 @@ class _Seen(Exception):
     """Ends a forward pass when the first layer has its input."""
 
 
-def _bounds(net):
-    """What the first weighted layer gets for a black and for a white picture: the bounds of the z-box rule,
-    (1, C, 1, 1) each.
+def _bounds(net, size):
+    """The bounds of the z-box rule, (1, ...) each: the least and the most that the first layer can get.
+
+    That is what it gets for a black and for a white picture.
     """
     seen = []
 
     def look(kind, number, inputs):
-        seen.append(inputs.detach().mean((2, 3), keepdim=True))
+        if kind == "sum":
+            return Rule()
+        seen.extend(half[:1] for half in inputs.detach().chunk(2))
         raise _Seen
 
-    black_and_white = torch.stack([torch.zeros(3, 32, 32), torch.ones(3, 32, 32)]).requires_grad_()
-    with contextlib.suppress(_Seen), torch.enable_grad(), relevance_rules(look):
-        net(black_and_white)
-    return seen[0][:1], seen[0][1:]
+    with with_slopes(), contextlib.suppress(_Seen), relevance_rules(look):
+        black_and_white = torch.zeros(2, 3, *size, device=net.device)
+        black_and_white[1] = 1
+        net(black_and_white.requires_grad_())
+    return (torch.minimum(*seen), torch.maximum(*seen)) if seen else None

@@ -2,11 +2,13 @@
 network is sure of.
 """
 
-from .adversarial import fgsm, lbfgs_attack, pgd
+from .adversarial import fgsm, pgd
+from .archive import Archive
 from .ball import Ball, distortion, eight_bits
 from .cppn import CPPN
 from .direct import Direct, polynomial_mutation
-from .evolution import Archive, evolve
+from .evolution import evolve
+from .smallest import lbfgs_attack
 
 __all__ = [
     "Archive",

@@ -1,9 +1,14 @@
 """For the eye: scaling, figures with a colour bar and a description, and interactive panels."""
 
-from .controls import choose_label, choose_layer, choose_photo
+from typing import TYPE_CHECKING, Any
+
 from .drawings import draw_anatomy, mosaic, thumbnails
-from .figures import Picture, centre, figure, overlay, picture, show
-from .panels import Panel, panel
+from .figures import Picture, figure, picture
+from .grids import centre, overlay, show
+from .interactive import choose_label, choose_layer, choose_photo, jupyter, panel
+
+if TYPE_CHECKING:
+    from .panels import Panel
 
 __all__ = [
     "Panel",
@@ -21,3 +26,9 @@ __all__ = [
     "show",
     "thumbnails",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Panel":  # a widget: Jupyter is imported by who asks for it
+        return jupyter("panels").Panel
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

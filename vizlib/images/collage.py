@@ -5,30 +5,34 @@ Every scene draws on the same backgrounds, so a background says nothing about th
 guesses one in eight.
 """
 
+from __future__ import annotations
+
 import functools
 import json
-from typing import NamedTuple
+import operator
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from scipy.ndimage import gaussian_filter
 
+from ..batching import whole
 from ..errors import VizlibError, did_you_mean
+from ..resources import data_file
 from ..table import Table
-from .library import DATA, background, backgrounds, cutout, sized_cutout
+from .library import background, backgrounds, cutout, sized_cutout
 
 FEWEST, MOST = 3, 7  # objects in a scene
-LONGEST = (
-    0.4,
-    0.75,
-)  # an object's longest side as a share of the picture's, where there are three; smaller where there are more
+# An object's longest side as a share of the picture's, where there are three; smaller where there are more.
+LONGEST = (0.4, 0.75)
 STEPS = 24  # those shares are rounded to this many parts, so that a resized cut-out is used again
 SINGLE = (0.3, 0.75)  # the same for an object that is alone
-SHADOW, OFFSET = (
-    0.45,
-    0.05,
-)  # how dark a shadow is; how far it falls and how soft it is, as shares of the object's longest side
+# How dark a shadow is; how far it falls and how soft it is, as shares of the object's longest side.
+SHADOW, OFFSET = 0.45, 0.05
 SHOW = ("all", "objects", "background")
+SMALLEST, LARGEST = 32, 512  # pixels of a side
+
+Seed = int | Sequence[int]
 
 
 class Scene(NamedTuple):
@@ -38,112 +42,184 @@ class Scene(NamedTuple):
 
     image: torch.Tensor
     label: str
-    masks: dict
+    masks: dict[str, torch.Tensor]
 
 
 class Collages(NamedTuple):
-    """Many scenes. images (N, 3, H, W) in [0, 1]; labels (N,); owners (N, H, W): which object each pixel
-        shows, -1 for the background;
-    names: per picture, the cut-outs that the numbers in `owners` stand for."""
+    """Many scenes.
+
+    images: (N, 3, H, W) in [0, 1].
+    labels: (N,), class indices.
+    owners: (N, H, W), which object each pixel shows, -1 for the background.
+    names: per picture, the cut-outs that the numbers in `owners` stand for.
+    """
 
     images: torch.Tensor
     labels: torch.Tensor
     owners: torch.Tensor
-    names: list
+    names: list[list[str]]
 
 
 @functools.cache
-def _worlds():
-    return json.loads((DATA / "scenes.json").read_text(encoding="utf-8"))
+def _worlds() -> dict[str, dict[str, tuple[str, ...]]]:
+    """{kind: {"cutouts": names, "held_out": names}}, in tuples: every caller gets the same."""
+    worlds = json.loads(data_file("scenes.json").read_text(encoding="utf-8"))
+    return {kind: {key: tuple(names) for key, names in world.items()} for kind, world in worlds.items()}
 
 
-def scenes():
-    """The eight kinds of scenes: a Table with kind, the cut-outs that make it, and those held out from
-    training.
+def scenes() -> Table:
+    """The eight kinds of scenes, the classes of `scene`: a Table with kind, the cut-outs that make it, and
+    those held out from training.
+
+    >>> vz.scenes()["kind"][:3]
+    ['farm', 'savanna', 'forest']
     """
-    return Table({"kind": kind, **world} for kind, world in _worlds().items())
+    worlds = _worlds().items()
+    return Table({"kind": kind, **{key: list(names) for key, names in w.items()}} for kind, w in worlds)
 
 
-def scene(kind=None, seed=0, *, size=96, show="all", held_out=False):
-    """One collage: three to seven cut-outs of one scene on any background, with random places, sizes, flips,
-    brightness and shadows.
+def scene(
+    kind: str | None = None, seed: Seed = 0, *, size: int = 96, show: str = "all", held_out: bool = False
+) -> Scene:
+    """One collage with ground-truth segmentation masks: three to seven cut-outs of one scene on any
+    background, with random places, sizes, flips, brightness and shadows.
 
-    kind: one of `scenes()`; None draws one. size: the side in pixels. show: "all", "objects" (on grey) or
-        "background" (without objects):
-    the same composition each time. held_out: only the three cut-outs of each scene that no training of ours
-        has seen.
-    Returns Scene(image, label, masks). The same seed gives the same scene. Raises VizlibError for an unknown
-        kind.
+    kind: one of `scenes()`; None draws one.
+    seed: a number, or a tuple of numbers. The same seed gives the same scene.
+    size: the side in pixels, from 32 to 512.
+    show: "all", "objects" (on grey) or "background" (without objects): the same composition each time.
+    held_out: only the three cut-outs of each scene that no training of ours has seen.
+
+    Returns Scene(image, label, masks). Raises VizlibError for an unknown kind.
+
+    >>> made = vz.scene("farm", seed=1)
+    >>> made.image.shape, made.label, len(made.masks)
+    (torch.Size([1, 3, 96, 96]), 'farm', 5)
     """
     made = collages([kind], seed, size=size, show=show, held_out=held_out)
     owners, names = made.owners[0], made.names[0]
     masks = {name: (owners == i).float()[None, None] for i, name in enumerate(names)}
     return Scene(
         made.images,
-        list(_worlds())[made.labels[0]],
+        list(_worlds())[int(made.labels[0])],
         {name: mask for name, mask in masks.items() if mask.any()},
     )
 
 
-def collages(kinds, seed=0, *, size=96, show="all", held_out=False):
-    """A batch of scenes, fast enough to train on: Collages(images, labels, owners, names).
+def collages(
+    kinds: int | str | Sequence[str | None],
+    seed: Seed = 0,
+    *,
+    size: int = 96,
+    show: str = "all",
+    held_out: bool = False,
+) -> Collages:
+    """A batch of synthetic scenes with masks, made fast enough to train on: Collages(images, labels, owners,
+    names).
 
-    kinds: a number of scenes of random kinds, or a list of kinds. The rest as in `scene`. seed: a number or a
-    tuple of numbers.
+    kinds: a number of scenes of random kinds, or a list of kinds. The rest as in `scene`.
+
+    >>> vz.collages(3, seed=(0, 1)).images.shape
+    torch.Size([3, 3, 96, 96])
     """
     if show not in SHOW:
         raise VizlibError(f"show is one of {', '.join(SHOW)}; this is {show!r}.")
-    if not (isinstance(size, int) and 32 <= size <= 512):
-        raise VizlibError(f"size is a number of pixels from 32 to 512; this is {size!r}.")
-    rng, known = np.random.default_rng(seed), list(_worlds())
-    kinds = [None] * kinds if isinstance(kinds, int) else list(kinds)
-    for kind in kinds:
-        if kind is not None and kind not in known:
-            raise VizlibError(f"There is no scene {kind!r}. {did_you_mean(kind, known)}")
-    labels = [int(rng.integers(len(known))) if kind is None else known.index(kind) for kind in kinds]
-    images = np.empty((len(kinds), size, size, 3), np.float32)
-    owners = np.full((len(kinds), size, size), -1, np.int8)
+    size, rng, known = _side(size), _generator(seed), list(_worlds())
+    labels = [int(rng.integers(len(known))) if kind is None else known.index(kind) for kind in _kinds(kinds)]
+    images, owners = _blank(len(labels), size)
     names = []
     for image, owner, label in zip(images, owners, labels, strict=True):
         world = _worlds()[known[label]]
         names.append(_compose(image, owner, world["held_out" if held_out else "cutouts"], show, rng))
-    images = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
-    return Collages(images.clamp_(0, 1), torch.tensor(labels), torch.from_numpy(owners).long(), names)
+    return _collages(images, labels, owners, names)
 
 
-def portraits(count, seed=0, *, size=96):
+def portraits(count: int, seed: Seed = 0, *, size: int = 96) -> Collages:
     """Pictures of one object each, on any background: Collages whose labels are the objects' places in
     `scene_objects()`.
 
     The same cut-outs, backgrounds, light and shadows as in scenes, but one thing to a picture, as in a
-    collection made to learn names from.
+    collection made to learn names from. count, seed, size: as in `collages`.
+
+    >>> from vizlib.images import portraits
+    >>> portraits(2).names
+    [['classical_guitar'], ['pigeon']]
     """
-    rng, objects = np.random.default_rng(seed), scene_objects()
-    labels = rng.integers(len(objects), size=count)
-    images = np.empty((count, size, size, 3), np.float32)
-    owners = np.full((count, size, size), -1, np.int8)
+    size, rng, objects = _side(size), _generator(seed), scene_objects()
+    labels = rng.integers(len(objects), size=whole(count, "count is a number of pictures"))
+    images, owners = _blank(len(labels), size)
     for image, owner, label in zip(images, owners, labels, strict=True):
         flips, light = rng.random(2) < 0.5, rng.uniform(0.75, 1.2, 2)
         _ground(image, flips[-1], light[-1], rng)
-        side = round(round(rng.uniform(*SINGLE) * STEPS) / STEPS * size)
-        _paint(image, owner, 0, _sprite(objects[label], side), flips[0], light[0], rng.uniform(0.3, 0.7, 2))
-    images = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
-    return Collages(
-        images.clamp_(0, 1),
-        torch.from_numpy(labels),
-        torch.from_numpy(owners).long(),
-        [[objects[k]] for k in labels],
-    )
+        sprite = _sprite(objects[label], _rounded(rng.uniform(*SINGLE), size))
+        _paint(image, owner, 0, sprite, flips[0], light[0], rng.uniform(0.3, 0.7, 2))
+    return _collages(images, labels, owners, [[objects[k]] for k in labels])
 
 
-def scene_objects():
+def scene_objects() -> list[str]:
     """The cut-outs that make the scenes, in the order of `scenes()`; those held out from training are not
     among them.
     """
     return [name for world in _worlds().values() for name in world["cutouts"]]
 
 
-def _compose(image, owner, cutouts, show, rng):
+# ------------------------------------------------------------------------------------- what was asked for
+
+
+def _side(size: Any) -> int:
+    side = whole(size, f"size is a number of pixels, at most {LARGEST}", SMALLEST)
+    if side > LARGEST:
+        raise VizlibError(f"size is a number of pixels from {SMALLEST} to {LARGEST}; this is {size!r}.")
+    return side
+
+
+def _generator(seed: Any) -> np.random.Generator:
+    try:
+        return np.random.default_rng([*map(operator.index, seed)] if np.ndim(seed) else operator.index(seed))
+    except (TypeError, ValueError) as problem:
+        raise VizlibError(
+            f"seed is a whole number, 0 or more, or a tuple of them; this is {seed!r}."
+        ) from problem
+
+
+def _kinds(kinds: Any) -> list[str | None]:
+    """A number of unknown kinds, or a list of known ones."""
+    if isinstance(kinds, str):
+        kinds = [kinds]
+    if not isinstance(kinds, (list, tuple, np.ndarray)) or isinstance(kinds, np.ndarray) and not kinds.ndim:
+        return [None] * whole(kinds, "kinds is a list of kinds, or a number of scenes")
+    known = list(_worlds())
+    for kind in kinds:
+        if kind is not None and kind not in known:
+            raise VizlibError(f"There is no scene {kind!r}. {did_you_mean(kind, known)}")
+    if len(kinds) == 0:
+        raise VizlibError("There is no kind of scene in this list. vz.scenes() shows the kinds.")
+    return list(kinds)
+
+
+# ------------------------------------------------------------------------------------- painting
+
+
+def _blank(count: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pictures (N, H, W, 3) to be filled, and whose pixels they are: nobody's."""
+    return np.empty((count, size, size, 3), np.float32), np.full((count, size, size), -1, np.int8)
+
+
+def _collages(
+    images: np.ndarray, labels: Sequence[int] | np.ndarray, owners: np.ndarray, names: list
+) -> Collages:
+    pictures = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
+    return Collages(pictures.clamp_(0, 1), torch.as_tensor(labels), torch.from_numpy(owners).long(), names)
+
+
+def _rounded(share: float, size: int) -> int:
+    """A share of a side in pixels, in steps of 1 / STEPS."""
+    return round(round(share * STEPS) / STEPS * size)
+
+
+def _compose(
+    image: np.ndarray, owner: np.ndarray, cutouts: tuple[str, ...], show: str, rng: np.random.Generator
+) -> list[str]:
     """Paint one scene into image (H, W, 3) and its objects' numbers into owner (H, W); return the objects'
     names.
     """
@@ -161,19 +237,12 @@ def _compose(image, owner, cutouts, show, rng):
     if show == "background":
         return []
     for k, name in enumerate(names):
-        _paint(
-            image,
-            owner,
-            k,
-            _sprite(name, round(round(shares[k] * STEPS) / STEPS * size)),
-            flips[k],
-            light[k],
-            centres[k],
-        )
+        sprite = _sprite(name, _rounded(shares[k], size))
+        _paint(image, owner, k, sprite, flips[k], light[k], centres[k])
     return names
 
 
-def _ground(image, flip, light, rng):
+def _ground(image: np.ndarray, flip: bool, light: float, rng: np.random.Generator) -> None:
     """Fill image (H, W, 3) with a piece of one of the backgrounds."""
     ground, size = _backgrounds(len(image)), len(image)
     number, corner = rng.integers(len(ground)), rng.integers(0, ground.shape[1] - size + 1, 2)
@@ -181,7 +250,15 @@ def _ground(image, flip, light, rng):
     image[:] = light * (patch[:, ::-1] if flip else patch)
 
 
-def _paint(image, owner, k, sprite, flip, light, centre):
+def _paint(
+    image: np.ndarray,
+    owner: np.ndarray,
+    k: int,
+    sprite: np.ndarray,
+    flip: bool,
+    light: float,
+    centre: np.ndarray,
+) -> None:
     """Draw a sprite, its shadow first, around `centre`; what reaches over the border is cut."""
     size, (height, width) = len(image), sprite.shape[:2]
     top, left = round(centre[0] * size - height / 2), round(centre[1] * size - width / 2)
@@ -197,10 +274,12 @@ def _paint(image, owner, k, sprite, flip, light, centre):
 
 
 @functools.lru_cache(4096)
-def _sprite(name, side):
+def _sprite(name: str, side: int) -> np.ndarray:
     """A cut-out with its longest side at `side` pixels: (h, w, 5), colour times opacity, opacity, and how
     much light its shadow leaves.
     """
+    from scipy.ndimage import gaussian_filter  # here, because it takes 0.2 s to import
+
     own = cutout(name)[1].shape[-2:]
     weighted, alpha = sized_cutout(name, [max(1, round(n * side / max(own))) for n in own])
     weighted, alpha = weighted[0].numpy(), alpha[0, 0].numpy()
@@ -213,7 +292,7 @@ def _sprite(name, side):
 
 
 @functools.lru_cache(4)
-def _backgrounds(size):
+def _backgrounds(size: int) -> np.ndarray:
     """All backgrounds, a quarter larger than a scene so that they can be shifted: (B, S, S, 3)."""
     side = size + size // 4
     return np.stack([background(row["name"], side)[0].permute(1, 2, 0).numpy() for row in backgrounds()])

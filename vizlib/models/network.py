@@ -131,16 +131,14 @@ class Network(nn.Module):
             before = self._behaviour(pictures)
         plain = self.model
         self.model = fold_batchnorm(plain, self._normalized(pictures[:1]))
-        after = self.unchecked(pictures)
-        before = self.unchecked(pictures) if self.task == "binary" else before
-        if not torch.allclose(before, after, rtol=1e-3, atol=1e-3 * float(before.abs().max())):
-            self.model, after = plain, before  # a batch-norm whose place was not seen rightly: it stays
+        if not torch.allclose(before, self._checked(pictures), rtol=1e-3, atol=1e-3 * float(before.abs().max())):
+            self.model = plain  # a batch-norm whose place was not seen rightly: it stays
         # Depthwise convolutions run much faster with the channels last; plain ones gain nothing at small
         # batches.
         if any(isinstance(m, nn.Conv2d) and m.groups == m.in_channels > 1 for m in self.model.modules()):
             self.memory_format = torch.channels_last
         self.model = self.model.to(memory_format=self.memory_format)
-        return after
+        return self.unchecked(pictures)
 
     def _behaviour(self, pictures: torch.Tensor) -> torch.Tensor:
         try:

@@ -2,26 +2,38 @@
 they were made.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as parse
 
 from ..errors import VizlibError
-from ..images.library import DATA
+from ..resources import data_folder
 from .architectures import Conv, PlainNet
 from .network import Network
+from .seeded import seeded_init
 
-WEIGHTS = DATA / "weights"
+
+def weights_folder() -> Path:
+    """Where the networks lie that come with vizlib. Raises VizlibError where vizlib's data are missing."""
+    return data_folder() / "weights"
 
 
-def stored():
-    """The names in data/weights, and the times in their training (epochs, or steps) that are kept: {"zfnet":
-    [0, 1, 2], "zfnet-b": []}.
+def stored() -> dict[str, list[int]]:
+    """The networks that come with vizlib, and the times in their training (epochs, or steps) that are kept.
+
+    {"zfnet": [0, 1, 2], "zfnet-b": []}. Raises VizlibError where vizlib's data are missing.
+
+    >>> from vizlib.models.stored import stored
+    >>> stored()["scenenet"]
+    [0, 100, 300]
     """
-    names = sorted(path.stem.partition("@") for path in WEIGHTS.glob("*.json"))
+    names = sorted(path.stem.partition("@") for path in weights_folder().glob("*.json"))
     return {
         name: sorted(int(time) for other, at, time in names if other == name and at)
         for name, at, _ in names
@@ -29,31 +41,21 @@ def stored():
     }
 
 
-def read_weights(path):
+def read_weights(path: str | Path) -> tuple[dict, dict[str, torch.Tensor]]:
     """The card (a dict) and the tensors (float32) of a .safetensors file. 8-bit weights are multiplied by
     their factors.
 
     Raises VizlibError if the file or its card is missing, broken, or not what the card says.
     """
     path = Path(path)
-    card_path = path.with_suffix(".json")
-    for needed in (path, card_path):
-        if not needed.is_file():
-            raise VizlibError(
-                f"{str(needed)!r} is not there. Weights are two files, NAME.safetensors and the card "
-                "NAME.json."
-            )
-    data = path.read_bytes()
-    try:
-        card = json.loads(card_path.read_text(encoding="utf-8"))
-        expected = card["sha256"]
-    except (ValueError, KeyError, TypeError) as problem:
-        raise VizlibError(f"{card_path.name} is not a card of this course: {problem!r}.") from problem
-    if hashlib.sha256(data).hexdigest() != expected:
+    if not path.is_file():
+        raise VizlibError(_needed(path))
+    card, data = read_card(path), path.read_bytes()
+    if hashlib.sha256(data).hexdigest() != card["sha256"]:
         raise VizlibError(
             f"{path.name} is not the file that its card describes ({len(data)} bytes, its SHA-256 differs). "
-            "It may be cut short, or stem from another training. Fetch both files again: git checkout -- "
-            "data/weights"
+            "It may be cut short, or stem from another training. Get both files afresh: in a checkout git "
+            "checkout -- data/weights, else install vizlib again."
         )
     try:
         state = parse(data)
@@ -64,31 +66,57 @@ def read_weights(path):
     }
 
 
-def _whole(key, value, state):
-    factor = state.get(key + ".factor")
+def read_card(path: str | Path) -> dict:
+    """The card beside a .safetensors file: what the network is and how it was made. Raises VizlibError if it
+    is missing or no card.
+    """
+    card_path = Path(path).with_suffix(".json")
+    if not card_path.is_file():
+        raise VizlibError(_needed(card_path))
+    try:
+        card = json.loads(card_path.read_text(encoding="utf-8"))
+        card["sha256"]
+    except (ValueError, KeyError, TypeError) as problem:
+        raise VizlibError(f"{card_path.name} is not a card of this course: {problem!r}.") from problem
+    return card
+
+
+def _needed(path: Path) -> str:
     return (
-        value.float() if factor is None else value.float() * factor.float().view(-1, *[1] * (value.dim() - 1))
+        f"{str(path)!r} is not there. Weights are two files, NAME.safetensors and the card NAME.json, as "
+        "vizlib's trainings write them. For others: build their model, model.load_state_dict(...), and "
+        "vz.Network(model, ...)."
     )
 
 
-def load_stored(path):
-    """The Network whose weights lie at `path`. Its card is the file's, without the labels, which are in
-    `net.labels`.
+def _whole(key: str, value: torch.Tensor, state: dict[str, torch.Tensor]) -> torch.Tensor:
+    factor = state.get(key + ".factor")
+    if factor is None:
+        return value.float()
+    return value.float() * factor.float().view(-1, *[1] * (value.dim() - 1))
+
+
+def load_stored(path: str | Path) -> Network:
+    """The Network whose weights lie at `path`, on the CPU. Its card is the file's, without the labels, which
+    are in `net.labels`.
+
+    Raises VizlibError for files that are missing, broken, or do not fit their card.
     """
     card, state = read_weights(path)
     try:
-        model = PlainNet([Conv(**conv) for conv in card["architecture"]], len(card["labels"]))
+        with seeded_init(0):  # the weights drawn here are replaced by the file's
+            model = PlainNet([Conv(**conv) for conv in card["architecture"]], len(card["labels"]))
         model.load_state_dict(state)
+        kept = {key: card[key] for key in ("name", "mean", "std", "input_size")}
+        labels = card.pop("labels")
     except (KeyError, TypeError, RuntimeError) as problem:
         raise VizlibError(
             f"The weights in {Path(path).name} do not fit the architecture on the card: "
             f"{str(problem).splitlines()[0]}"
         ) from problem
-    labels = card.pop("labels")
     names = {
         "pool" if path == "gap" else "logits" if path == "fc" else path: path
         for path, _ in model.named_children()
     }
     names.pop("flatten")
-    kept = {key: card[key] for key in ("name", "mean", "std", "input_size")}
     return Network(model, labels=labels, names=names, card=card, **kept)

@@ -4,29 +4,30 @@ codes.
 
 from .convergent import Matching, match_units, unit_correlations
 from .decoding import Autoencoder, Decoder, autoencoder, decode, decoder
-from .dissection import Detectors, detectors
+from .dissection import Dissection, detectors, dissect
 from .embedding import embed, neighbour_agreement, neighbours
 from .equivariance import EquivariantMap, fit_equivariance, logits_through, map_error, train_equivariance
 from .fields import EmpiricalField, empirical_receptive_field
 from .minimal import Minimal, minimal_image, smooth_fill
 from .regression import forward_selection, least_squares, moments
 from .stitching import Stitch, fit_stitch, franken, train_stitch
-from .top_activations import Strongest, strongest
+from .top_activations import TopPatches, strongest, top_patches
 
 __all__ = [
     "Autoencoder",
     "Decoder",
-    "Detectors",
+    "Dissection",
     "EmpiricalField",
     "EquivariantMap",
     "Matching",
     "Minimal",
     "Stitch",
-    "Strongest",
+    "TopPatches",
     "autoencoder",
     "decode",
     "decoder",
     "detectors",
+    "dissect",
     "embed",
     "empirical_receptive_field",
     "fit_equivariance",
@@ -43,6 +44,7 @@ __all__ = [
     "neighbours",
     "smooth_fill",
     "strongest",
+    "top_patches",
     "train_equivariance",
     "train_stitch",
     "unit_correlations",

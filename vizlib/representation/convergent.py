@@ -2,23 +2,29 @@
 2016).
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import torch
 from scipy.optimize import linear_sum_assignment
 
-from ..batching import batches
 from ..errors import VizlibError
-from ..images import check_images
 from ..layers import record
+from ..sweep.loops import run
+from ..sweep.reducers import Moments
+
+if TYPE_CHECKING:
+    from ..models import Network
 
 METHODS = ("one-to-one", "best")
 
 
 @dataclass(frozen=True)
 class Matching:
-    """partner (K,): for each unit of the first network its unit in the second. values (K,): their
-    correlations. correlation (K, K').
+    """partner (K,): for each unit of the first network its unit in the second, -1 for none.
+    values (K,): their correlations. correlation (K, K'): those of all pairs.
     """
 
     partner: torch.Tensor
@@ -26,53 +32,85 @@ class Matching:
     correlation: torch.Tensor
 
     @property
-    def order(self):
+    def order(self) -> torch.Tensor:
         """The units of the first network, best matched first: (K,)."""
         return self.values.argsort(descending=True, stable=True)
 
 
-def unit_correlations(net, images, other, *, layer, into=None, batch_size=64):
-    """corr(k, j) = cov(a_k, b_j) / (std a_k std b_j) over all places of all pictures, a: `layer` of net, b:
-    `into` of other. (K, K')
+def unit_correlations(
+    net: Network, pictures: Any, other: Network, *, layer: str, into: str | None = None, **options: Any
+) -> torch.Tensor:
+    """Pearson correlations between all units of two layers, over all places of all pictures: (K, K').
 
-    images: (N, 3, H, W), shown to both. into: default: the layer of the same name. A unit that never changes
-        correlates with nothing: 0.
+        corr(k, j) = cov(a_k, b_j) / (std a_k std b_j)    a: `layer` of net, b: `into` of other
+
+    pictures: shown to both: a tensor (N, 3, H, W), `vz.folder(...)`, or another iterable.
+    into: default: the layer of the same name. A unit that never changes correlates with nothing: 0.
+    options: batch_size, progress, client, checkpoint, as in `vz.sweep.run`.
     Raises VizlibError where the two layers' grids differ. Li et al. 2016, section 3.
+
+    >>> from vizlib.representation import unit_correlations
+    >>> net, photo = vz.load("zfnet"), vz.photo("goldfish", 64)
+    >>> unit_correlations(net, photo, vz.load("zfnet@8"), layer="conv1").shape
+    torch.Size([48, 48])
     """
-    images, into, count, sums = check_images(images), into or layer, 0, 0
-    for i in batches(len(images), batch_size):
-        a, b = record(net, images[i], layer)[layer], record(other, images[i], into)[into]
+    measure = _Beside(net, layer, other, into or layer)
+    belongs = {"question": f"correlations, {layer} and {into or layer}", "network": net}
+    belongs["other network"] = other
+    found = run(pictures, measure, Moments(), belongs=belongs, **options).result()
+    std = found.covariance.diagonal().clamp(min=0).sqrt()
+    changes = std > 1e-6 * std.max()
+    both = torch.outer(changes, changes)
+    correlation = found.covariance / torch.outer(std, std).clamp(min=1e-30) * both
+    units = net.layer(layer).shape[0]
+    return correlation[:units, units:].clamp(-1, 1).float()
+
+
+@dataclass(frozen=True)
+class _Beside:
+    """What Moments takes, of one batch: the units of both layers at each place, (places, K + K')."""
+
+    net: Network
+    layer: str
+    other: Network
+    into: str
+
+    def __call__(self, numbers, images):
+        a = record(self.net, images, self.layer)[self.layer]
+        b = record(self.other, images, self.into)[self.into].to(a.device)
         if a.shape[2:] != b.shape[2:]:
             raise VizlibError(
-                f"{layer!r} of {net.name} and {into!r} of {other.name} have different grids on these "
-                "pictures."
+                f"{self.layer!r} of {self.net.name} and {self.into!r} of {self.other.name} have different "
+                "grids on these pictures."
             )
-        both = torch.cat([a, b], 1).transpose(0, 1).flatten(1).double()
-        both = torch.cat(
-            [both, torch.ones(1, both.shape[1], dtype=both.dtype)]
-        )  # the last row and column become sums and the count
-        sums, count = sums + both @ both.T, count + both.shape[1]
-    mean = sums[:-1, -1] / count
-    cov = sums[:-1, :-1] / count - torch.outer(mean, mean)
-    std = cov.diagonal().clamp(min=0).sqrt()
-    changes = std > 1e-6 * std.max()
-    correlation = cov / torch.outer(std, std).clamp(min=1e-30) * torch.outer(changes, changes)
-    return correlation[: a.shape[1], a.shape[1] :].clamp(-1, 1).float()
+        return (torch.cat([a, b], 1).transpose(0, 1).flatten(1).T,)
 
 
-def match_units(net, images, other, *, layer, into=None, method="one-to-one"):
-    """Find each unit of `layer` a partner in the other network. Returns a Matching.
+def match_units(
+    net: Network,
+    pictures: Any,
+    other: Network,
+    *,
+    layer: str,
+    into: str | None = None,
+    method: str = "one-to-one",
+    **options: Any,
+) -> Matching:
+    """Convergent learning: find each unit of `layer` a partner in the other network.
 
     method: "one-to-one": pairs with the largest sum of correlations, no unit in two of them (the Hungarian
-        method, by scipy; the paper's
-    bipartite matching); where the second network has fewer units, some get the partner -1 and the value 0.
-        "best": each its best, which
-    several may share (the paper's semi-matching). Other arguments and errors: as in `unit_correlations`.
-    Li et al. 2016, section 3; Kuhn 1955.
+        method, by scipy; the paper's bipartite matching); where the second network has fewer units, some get
+        the partner -1 and the value 0. "best": each its best, which several may share (the paper's
+        semi-matching).
+    Other arguments and errors: as in `unit_correlations`. Li et al. 2016, section 3; Kuhn 1955.
+
+    >>> net, photo = vz.load("zfnet"), vz.photo("goldfish", 64)
+    >>> vz.match_units(net, photo, net, layer="conv1").partner[:3]
+    tensor([0, 1, 2])
     """
     if method not in METHODS:
         raise VizlibError(f"method is one of {', '.join(METHODS)}; this is {method!r}.")
-    correlation = unit_correlations(net, images, other, layer=layer, into=into)
+    correlation = unit_correlations(net, pictures, other, layer=layer, into=into, **options)
     if method == "best":
         values, partner = correlation.max(1)
         return Matching(partner, values, correlation)

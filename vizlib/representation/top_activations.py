@@ -1,58 +1,88 @@
 """Which patches of a collection does each unit answer to most?"""
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
 
-from ..batching import batches
+from ..batching import Progress, whole
 from ..errors import VizlibError
 from ..layers import record
+from ..layers.receptive import ReceptiveField
+from ..sweep.loops import run
+from ..sweep.reducers import TopActivations
+from ..sweep.streams import Collection, collection
+
+if TYPE_CHECKING:
+    from ..models import Network
 
 
 @dataclass(frozen=True)
-class Strongest:
-    """The strongest answers of every unit of a layer: values, picture and at, each (K, top, ...); row k
-    belongs to channel k.
+class TopPatches:
+    """Top activations: what every unit of a layer answers to most. Row k belongs to channel k; all on the
+    CPU.
 
-    values (K, top): the activation, highest first. picture (K, top): the index of the picture. at (K, top,
-    2): row and column in its map.
+    values (K, top): the activation, highest first. picture (K, top): the picture's number. at (K, top, 2):
+    row
+        and column in its map. seen: how many pictures were looked at.
+    images: the collection they were found in; images[number] is a picture again, (1, 3, H, W).
+    field: the layer's receptive field. grey (1, 3, 1, 1): the colour that the network sees as zero.
     """
 
     layer: str
     values: torch.Tensor
     picture: torch.Tensor
     at: torch.Tensor
-    images: list
-    field: object
+    images: Collection
+    field: ReceptiveField
     grey: torch.Tensor
+    seen: int = 0
+    longest: int = field(default=0, repr=False)
 
-    def patches(self, channel, side=None, of=None):
+    def patches(self, channel: int, side: int | None = None, of: Sequence | None = None) -> torch.Tensor:
         """The patches that made this channel answer, (top, 3, s, s): its receptive field, or `side` pixels
-        around the field's centre.
+        around the field's centre. The few pictures that it takes are read again.
 
-        What lies outside of the picture is the colour that the network sees as zero. of: maps of these
-            pictures (C, H, W), strongest
-        first, to cut the same places out of; outside they are 0.
+        What lies outside of the picture is the colour that the network sees as zero.
+        of: maps of these pictures (C, H, W), strongest first, to cut the same places out of; outside they
+            are 0.
+        Raises VizlibError for a channel that is not there, and pictures that cannot be read again.
         """
-        if not 0 <= channel < len(self.values):
-            raise VizlibError(
-                f"Layer {self.layer!r} has the channels 0 to {len(self.values) - 1}; {channel} is not among "
-                "them."
-            )
-        longest = max(max(x.shape[-2:]) for x in self.images)
-        sides = [int(min(size, longest) if side is None else side) for size in self.field.size]
+        numbers = self._row(channel).tolist()
+        sides = [int(min(size, self.longest) if side is None else side) for size in self.field.size]
         if of is None:
-            pictures, fill = [self.images[i] for i in self.picture[channel].tolist()], self.grey
+            pictures, fill = [self.images[i].cpu() for i in numbers], self.grey
         else:
-            pictures, fill = [x[None] for x in of], torch.zeros(1)
+            pictures, fill = [x[None].cpu() for x in of], torch.zeros(1)
         return torch.cat(
             [self._cut(x, self.at[channel, i].tolist(), sides, fill) for i, x in enumerate(pictures)]
         )
 
+    def paths(self, channel: int) -> list[Path]:
+        """The files of this channel's pictures, strongest first, where they came from a folder."""
+        if self.images.paths is None:
+            raise VizlibError("These pictures are no files; .picture holds their numbers.")
+        return [self.images.paths[i] for i in self._row(channel).tolist()]
+
+    def _row(self, channel):
+        channel = whole(channel, f"A channel of {self.layer!r} is a number", least=0)
+        if channel >= len(self.values):
+            raise VizlibError(
+                f"Layer {self.layer!r} has the channels 0 to {len(self.values) - 1}; {channel} is not among "
+                "them."
+            )
+        return self.picture[channel]
+
     def _cut(self, image, at, sides, fill):
         first = [
-            round(start + place * stride + (size - side) / 2)
+            math.floor(start + place * stride + (size - side) / 2 + 0.5)  # half a pixel always to one side
             for start, place, stride, size, side in zip(
                 self.field.start, at, self.field.stride, self.field.size, sides, strict=True
             )
@@ -64,31 +94,83 @@ class Strongest:
         return padded[..., rows, columns]
 
 
-def strongest(net, images, layer, *, top=9, progress=None):
-    """For every channel of `layer` the `top` pictures that it answers to most, each with the place of its
-    maximum. Returns `Strongest`.
+def top_patches(
+    net: Network,
+    pictures: Any,
+    layers: str | Sequence[str],
+    *,
+    top: int = 9,
+    batch_size: int = 32,
+    progress: Progress | None = None,
+    client: Any = None,
+    checkpoint: Any = None,
+) -> TopPatches | dict[str, TopPatches]:
+    """Top activations, or dataset examples: for every channel of the layers the `top` pictures that it
+    answers to most, each with the place of its maximum. One pass over the pictures, however many layers.
 
-    images: a list of (1, 3, H, W) in [0, 1]; sizes may differ: a convolutional layer runs over a picture of
-        any size.
-    Each picture counts once, with its strongest position, so that one picture cannot fill the whole row.
-    progress: a function (done, total) -> bool; when it returns False, the pictures not yet seen are left out.
+    Each picture counts once, with its strongest position, so that one picture cannot fill the whole row. Of
+    equal answers the earlier picture comes first.
+    pictures: `vz.folder(...)`, a tensor (N, 3, H, W), a list of (1, 3, H, W), or another iterable, in [0, 1];
+        sizes may differ: a convolutional layer runs over a picture of any size. Only numbers are kept, not
+        pictures.
+    layers: a name, which gives one TopPatches, or a list of names, which gives a dict of them.
+    progress, client, checkpoint: as in `vz.sweep.run`; when it is stopped, the pictures not yet seen are left
+        out.
     Raises VizlibError for a layer without positions or pictures that cannot be used.
     Zeiler & Fergus 2014, section 4 (the top 9 of each feature map); Girshick et al. 2014, section 3.1.
+
+    >>> net, photo = vz.load("zfnet"), vz.photo("goldfish", 64)
+    >>> vz.top_patches(net, [photo, photo.flip(3)], "conv3", top=2).patches(0).shape
+    torch.Size([2, 3, 63, 63])
     """
-    images = list(images)
-    if not images:
-        raise VizlibError("strongest looks for patches in pictures, and the list is empty.")
-    if not net.layer(layer).spatial:
-        raise VizlibError(
-            f"Layer {layer!r} has no grid of positions; choose one of those that have in net.layers."
+    names, pictures = [layers] if isinstance(layers, str) else list(layers), collection(pictures)
+    top = whole(top, "top is a number of pictures per channel")
+    for name in names:
+        if not net.layer(name).spatial:
+            raise VizlibError(
+                f"Layer {name!r} has no grid of positions; choose one of those that have in net.layers."
+            )
+    found = run(
+        pictures,
+        _Activations(net, names),
+        TopActivations(top),
+        batch_size=batch_size,
+        progress=progress,
+        client=client,
+        checkpoint=checkpoint,
+        belongs={"question": "top patches", "network": net, "layers": ", ".join(names), "top": top},
+    )
+    every = {
+        name: TopPatches(
+            name,
+            found.values[name],
+            found.picture[name],
+            found.at[name],
+            pictures,
+            net.layer(name).receptive_field,
+            net.neutral.cpu(),
+            found.seen,
+            found.longest,
         )
-    values, places = [], []
-    for i in batches(len(images), 1, progress):
-        activation = record(net, images[int(i)], layer)[layer][0]
-        value, flat = activation.flatten(1).max(1)
-        values.append(value)
-        places.append(torch.stack([flat // activation.shape[2], flat % activation.shape[2]], 1))
-    values, picture = torch.stack(values, 1).sort(dim=1, descending=True, stable=True)
-    values, picture = values[:, :top], picture[:, :top]
-    at = torch.stack(places, 1).gather(1, picture[..., None].expand(-1, -1, 2))
-    return Strongest(layer, values, picture, at, images, net.layer(layer).receptive_field, net.neutral)
+        for name in names
+    }
+    return every[layers] if isinstance(layers, str) else every
+
+
+@dataclass(frozen=True)
+class _Activations:
+    """What TopActivations takes, of one batch."""
+
+    net: Network
+    layers: list
+
+    def __call__(self, numbers, images):
+        return numbers, record(self.net, images, self.layers), max(images.shape[-2:])
+
+
+def strongest(
+    net: Network, images: Any, layer: str, *, top: int = 9, progress: Progress | None = None
+) -> TopPatches:
+    """The old name of `top_patches`."""
+    warnings.warn("vz.strongest is now vz.top_patches", DeprecationWarning, stacklevel=2)
+    return top_patches(net, images, layer, top=top, progress=progress)

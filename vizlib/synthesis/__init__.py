@@ -5,11 +5,14 @@ picture of the course.
 from . import priors
 from .ascent import Result, ascend
 from .canvas import Fourier, Pixels, noise
+from .chains import Model
+from .code_errors import code_error, feature_error, pixel_error
 from .colours import luminance, match_colours, with_luminance_of
 from .descriptors import dsift, hog
-from .dreams import dream, octave_sizes, zoom_film, zoomed
-from .frame_models import Frame, Model, frame, langevin, moment_error
-from .inversion import code_error, feature_error, invert, paper_smoothness, pixel_error
+from .dreams import dream, octave_sizes
+from .films import zoom_film, zoomed
+from .frame_models import Frame, frame, langevin, moment_error
+from .inversion import invert, paper_smoothness
 from .objectives import (
     Objective,
     best_match,

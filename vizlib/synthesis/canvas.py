@@ -1,9 +1,13 @@
-"""Canvases: what an optimizer turns the knobs of, and the pictures that come out."""
+"""Canvases: parameters that an optimizer moves, and the pictures that they draw."""
+
+from __future__ import annotations
+
+from typing import Protocol
 
 import torch
 
-from ..errors import VizlibError
 from ..images.check import check_images
+from ..scalars import real, seeded, sides
 
 # A square root of the covariance of red, green and blue in natural pictures (Olah et al. 2017, and their
 # code): the first column is brightness, the second red against blue, the third green against magenta. Divided
@@ -12,19 +16,39 @@ COLOURS = torch.tensor([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0
 COLOURS = COLOURS / COLOURS.norm(dim=0).max()
 
 
+class Canvas(Protocol):
+    """What `ascend` can climb on. knobs: the parameters, a tensor that requires a gradient."""
+
+    knobs: torch.Tensor
+
+    def image(self) -> torch.Tensor:
+        """The pictures that the parameters draw: (N, 3, H, W), differentiable."""
+        ...
+
+    def settle(self) -> None:
+        """Called after each step, to bring the parameters back to where they may be."""
+        ...
+
+
 class Pixels:
-    """The plainest canvas: every pixel is a knob. After each step values outside [0, 1] are clipped, unless
-    clip=False.
+    """The plainest canvas: every pixel is a parameter. After each step values outside [0, 1] are clipped,
+    unless clip=False.
+
+    images: (N, 3, H, W) in [0, 1], the start; the canvas lies on their device.
+
+        >>> vz.synthesis.Pixels(vz.photo("goldfish", 64)).image().shape
+        torch.Size([1, 3, 64, 64])
     """
 
-    def __init__(self, images, *, clip=True):
+    @torch.inference_mode(False)
+    def __init__(self, images: torch.Tensor, *, clip: bool = True) -> None:
         self.knobs, self.clip = check_images(images).detach().clone().requires_grad_(), clip
 
-    def image(self):
+    def image(self) -> torch.Tensor:
         """(N, 3, H, W), differentiable."""
         return self.knobs
 
-    def settle(self):
+    def settle(self) -> None:
         """After a step."""
         if self.clip:
             with torch.no_grad():
@@ -32,62 +56,97 @@ class Pixels:
 
 
 class Fourier:
-    """The knobs are waves: amplitudes z of all spatial frequencies f in three decorrelated colours.
+    """A picture parametrized in the frequency domain (Fourier preconditioning): the parameters are
+    amplitudes z of all spatial frequencies f, in three decorrelated colours.
 
-    image = sigmoid(C irfft2(w z) / 4) with w = 1 / max(f, 1 / side), times (0.1 w)^(power - 1), C the
-        colours' square root of covariance:
-    a step of the same length in z moves coarse waves further than fine ones, so that an optimizer that treats
-        all knobs alike draws coarse
-    things first. power = 1 is the paper's; 1.5, with the same weight at a wave of 10 pixels, leaves less
-        high-frequency noise.
-    size: side, or (height, width), in pixels. spread: standard deviation of the first z. colours: decorrelate
-        them; "grey": one
-    brightness for red, green and blue. window: the waves fade to mid-grey away from the middle, by a Gaussian
-        with this standard
-    deviation, as a share of half a side: room for one object.
+        image = sigmoid(C irfft2(w z) / 4),   w = 1 / max(f, 1 / longest side), times (0.1 w)^(power - 1)
+
+    C is the square root of the colours' covariance. A step of the same length in z moves coarse waves further
+    than fine ones, so that an optimizer that treats all parameters alike draws coarse things first.
+
+    size: side, or (height, width), in pixels. count: how many pictures.
+    seed, spread: the first z are normal numbers with this standard deviation, the same on every device.
+    colours: decorrelate them; "grey": one brightness for red, green and blue.
+    power: 1 is the paper's; 1.5, with the same weight at a wave of 10 pixels, leaves less high-frequency
+    noise.
+    window: the waves fade to mid-grey away from the middle, by a Gaussian with this standard deviation, as a
+    share of half a side: room for one object.
+    device: where the canvas lies; give it the network's, net.device.
+
     Olah, Mordvintsev & Schubert 2017, "Feature Visualization", section on preconditioning; the constants are
-        those of their library.
+    those of their library.
+
+        >>> vz.synthesis.Fourier((32, 48), count=2).image().shape
+        torch.Size([2, 3, 32, 48])
     """
 
-    def __init__(self, size=224, count=1, *, seed=0, spread=0.01, colours=True, power=1.5, window=None):
-        height, width = (size, size) if isinstance(size, int) else size
-        generator = torch.Generator().manual_seed(seed)
-        self.size, self.colours = (height, width), colours
-        fy, fx = torch.fft.fftfreq(height)[:, None], torch.fft.rfftfreq(width)[None]
-        weight = 1 / (fy**2 + fx**2).sqrt().clamp(min=1 / max(height, width))
-        self.weight = weight * (0.1 * weight) ** (power - 1)
+    @torch.inference_mode(False)
+    def __init__(
+        self,
+        size: int | tuple[int, int] = 224,
+        count: int = 1,
+        *,
+        seed: int = 0,
+        spread: float = 0.01,
+        colours: bool | str = True,
+        power: float = 1.5,
+        window: float | None = None,
+        device: torch.device | str | None = None,
+    ) -> None:
+        self.size, self.colours = sides(size), colours
+        height, width = self.size
+        f = frequencies(height, width)
+        weight = 1 / f.clamp(min=1 / max(height, width))
+        self.weight = (weight * (0.1 * weight) ** (power - 1)).to(device)
+        self.mix = COLOURS.to(device)
+        self.window = torch.ones(()).to(device)
+        if window is not None:
+            y, x = (torch.linspace(-1, 1, n) for n in (height, width))
+            self.window = (-(y[:, None] ** 2 + x**2) / (2 * window**2)).exp().to(device)
         planes = 1 if colours == "grey" else 3
-        y, x = (torch.linspace(-1, 1, n) for n in (height, width))
-        self.window = 1.0 if window is None else (-(y[:, None] ** 2 + x**2) / (2 * window**2)).exp()
-        self.knobs = (
-            spread * torch.randn(count, planes, *self.weight.shape, 2, generator=generator)
-        ).requires_grad_()
+        z = torch.randn(count, planes, *weight.shape, 2, generator=seeded(seed))
+        self.knobs = (spread * z).to(device).requires_grad_()
 
-    def image(self):
+    def image(self) -> torch.Tensor:
         """(N, 3, H, W) in [0, 1], differentiable."""
-        waves = (
-            torch.fft.irfft2(torch.view_as_complex(self.knobs) * self.weight, s=self.size, norm="ortho") / 4
-        )
+        spectrum = torch.view_as_complex(self.knobs) * self.weight
+        waves = torch.fft.irfft2(spectrum, s=self.size, norm="ortho") / 4
         if self.colours == "grey":
             waves = waves.expand(-1, 3, -1, -1)
         elif self.colours:
-            waves = torch.einsum("rc,nchw->nrhw", COLOURS, waves)
+            waves = torch.einsum("rc,nchw->nrhw", self.mix, waves)
         return (self.window * waves).sigmoid()
 
-    def energy(self):
+    def energy(self) -> torch.Tensor:
         """The sum of the squares of all amplitudes z: (N,), differentiable. As a penalty it keeps colours
         away from black and white.
         """
         return self.knobs.pow(2).flatten(1).sum(1)
 
-    def settle(self):
+    def settle(self) -> None:
         """After a step: nothing, the sigmoid keeps the picture in [0, 1]."""
 
 
-def noise(size=224, count=1, *, seed=0, spread=0.1):
-    """Grey with a little noise, (N, 3, H, W) in [0, 1]: a start for `Pixels`."""
-    if not spread >= 0:
-        raise VizlibError(f"spread is a standard deviation, 0 or more; this is {spread!r}.")
-    height, width = (size, size) if isinstance(size, int) else size
-    generator = torch.Generator().manual_seed(seed)
-    return (0.5 + spread * torch.randn(count, 3, height, width, generator=generator)).clamp(0, 1)
+def frequencies(height: int, width: int, device: torch.device | None = None) -> torch.Tensor:
+    """The spatial frequency of each entry of torch.fft.rfft2, cycles per pixel: (height, width // 2 + 1)."""
+    fy = torch.fft.fftfreq(height, device=device)[:, None]
+    return (fy**2 + torch.fft.rfftfreq(width, device=device) ** 2).sqrt()
+
+
+def noise(
+    size: int | tuple[int, int] = 224,
+    count: int = 1,
+    *,
+    seed: int = 0,
+    spread: float = 0.1,
+    device: torch.device | str | None = None,
+) -> torch.Tensor:
+    """Grey with a little Gaussian noise of standard deviation `spread`, (N, 3, H, W) in [0, 1]: a start for
+    `Pixels`.
+
+        >>> vz.synthesis.noise((32, 48), count=2, seed=1).shape
+        torch.Size([2, 3, 32, 48])
+    """
+    spread = real(spread, "spread is a standard deviation, 0 or more", lambda value: value >= 0)
+    z = torch.randn(count, 3, *sides(size), generator=seeded(seed))
+    return (0.5 + spread * z).clamp(0, 1).to(device)

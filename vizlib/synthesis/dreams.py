@@ -1,190 +1,144 @@
-"""Deep dream: whatever a network sees in a picture, more of it (Mordvintsev, Olah & Tyka 2015), at several
-sizes; and a film of it.
-"""
+"""Deep dream: more of whatever a network sees in a picture (Mordvintsev, Olah & Tyka 2015)."""
+
+from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
 
+from ..batching import whole
 from ..errors import VizlibError
 from ..images.check import check_images
 from ..images.convert import resize
 from ..layers import record
-from .ascent import Result, ascend
+from ..scalars import real, sides
+from .account import Account
+from .ascent import Result, ascend, options_for_ascend
 from .canvas import Pixels
-from .objectives import best_match, energy, objective
+from .objectives import Objective, best_match, energy, objective
+
+if TYPE_CHECKING:
+    from ..layers.target import Target
+    from ..models.network import Network
 
 RATE = 1.5 / 255  # how far a pixel moves in a step, on average; the authors' notebook counts from 0 to 255
 
 
+@torch.inference_mode(False)
 def dream(
-    net,
-    image,
+    net: Network,
+    image: torch.Tensor,
     *,
-    layer=None,
-    target=None,
-    guide=None,
-    octaves=4,
-    scale=1.4,
-    steps=12,
-    rate=RATE,
-    jitter=32,
-    tile=512,
-    seed=0,
-    progress=None,
-    **options,
-):
-    """`image` changed so that more of what the network sees in it is there. Returns a Result; .images has one
-    picture per octave.
+    layer: str | None = None,
+    target: Target | Objective = None,
+    guide: torch.Tensor | None = None,
+    octaves: int = 4,
+    scale: float = 1.4,
+    jitter: int = 32,
+    tile: int | None = 512,
+    **options: Any,
+) -> Result:
+    """DeepDream: `image` changed so that more of what the network sees in it is there. Returns a Result;
+    .images has one picture per octave.
 
-        for each octave, from small to large:   x = base + detail;   x <- x + rate * g / mean |g|   (`steps`
-        times);   detail = x - base
+        for each octave, from small to large:
+            x = base + detail;   x <- x + rate * g / mean |g|, `steps` times;   detail = x - base
 
-    base: `image` reduced by scale^(octaves - 1), ..., scale, 1; detail: what has been dreamt, enlarged to the
-        next octave's size, so that
-    the photograph keeps its own fine structure. g: the slope of the score in x, seen through a random roll of
-        up to `jitter` pixels.
-    The score is the energy of `layer`, 0.5 mean a^2; or, with a `guide` (1, 3, H, W), the inner product of
-        each position's features with
-    the guide's that fit best; or a `target` as in `ascend`: a class, vz.unit(layer, channel), objectives with
-        weights.
+    base: `image` reduced by scale^(octaves - 1), ..., scale, 1; detail: what has been dreamt, enlarged to
+    the next octave's size, so that the photograph keeps its own fine structure. g: the slope of the score
+    in x.
 
-    image: (N, 3, H, W). tile: pictures longer than this are looked at in pieces, rolled by up to half a tile
-        so that the seams move;
-    None: never. progress(done, total, preview): as in `ascend`, with previews of the whole picture's size;
-        other options go there too.
-    Stop and an interrupt keep the picture so far, at full size. history: the score before each step; octaves
-        differ in level.
+    image: (N, 3, H, W) in [0, 1].
+    layer: the score is its energy, 0.5 mean a^2, so that all that a layer sees grows.
+    guide: (1, 3, H, W), with a layer: the score is the inner product of each position's features with the
+    guide's that fit best.
+    target: instead of a layer, as in `ascend`: a class, vz.unit(layer, channel), objectives with weights.
+    octaves, scale: how many sizes, and the factor from one to the next.
+    jitter: each look is at the picture rolled by up to so many pixels, at random.
+    tile: pictures longer than this are looked at in pieces, rolled by up to half a tile so that the seams
+    move. None: never.
+    options: of `ascend`; by default 12 steps in each octave, at a rate of 1.5 / 255, the mean change of a
+    pixel in a step. progress counts the steps of all octaves, with previews of the whole picture's size;
+    Stop and an interrupt keep the picture so far, at full size. history: octaves differ in level.
+
     Raises VizlibError for unknown layers, octaves that are too small for the layer, and numbers that make no
-        picture.
-    Mordvintsev, Olah & Tyka 2015, "Inceptionism", and the defaults (step 1.5 of 255, 4 octaves, 1.4, jitter
-        32) of their notebook.
+    picture.
+    Mordvintsev, Olah & Tyka 2015, "Inceptionism", and the defaults of their notebook.
+
+        >>> net, photo = vz.load("zfnet"), vz.photo("goldfish", 64)
+        >>> vz.dream(net, photo, layer="conv3", octaves=2, steps=1).image.shape
+        torch.Size([1, 3, 64, 64])
     """
-    image, goal = check_images(image), _goal(net, layer, target, guide)
-    if not (isinstance(rate, (int, float)) and 0 < rate <= 1):
-        raise VizlibError(
-            f"rate is how far a pixel moves in a step, on average, above 0 and at most 1; this is {rate!r}."
-        )
+    image, goal = net.check(image), _goal(net, layer, target, guide)
+    options = options_for_ascend(
+        options, ("jitter", "tile"), steps=12, rate=RATE, optimizer="normalized", snapshots=0, seed=0
+    )
+    real(
+        options["rate"],
+        "rate is how far a pixel moves in a step, on average, above 0 and at most 1",
+        lambda value: 0 < value <= 1,
+    )
+    steps, jitter = whole(options["steps"], "steps is a whole number"), whole(jitter, "jitter is a roll", 0)
     sizes = octave_sizes(image.shape[-2:], octaves, scale)
     _check_smallest(net, goal, image, sizes, scale, tile)
-    whole, refused = Result(image.detach(), torch.empty(0)), []
+    dreamt, account = Result(image, torch.empty(0)), Account(options.get("progress"), steps * len(sizes))
     detail, kept = torch.zeros_like(resize(image, sizes[0])), []
-
-    def finished(x, base):
-        return (image + _enlarge(x - base, sizes[-1])).clamp(0, 1)
-
     try:
         for i, size in enumerate(sizes):
-            base, before = resize(image, size), i * steps
-            start = (base + _enlarge(detail, size)).clamp(0, 1)
+            base = resize(image, size)
 
-            def told(done, _, preview, base=base, before=before):
-                answer = progress(before + done, steps * octaves, finished(preview, base))
-                if answer is False:
-                    refused.append(before + done)
-                return answer
+            def finished(x: torch.Tensor, base: torch.Tensor = base) -> torch.Tensor:
+                return (image + _enlarge(x - base, sizes[-1])).clamp(0, 1)
 
             tiled = tile is not None and max(size) > tile
-            settings = {
-                "optimizer": "normalized",
+            of_octave = {
                 "jitter": {"roll": max(jitter, tile // 2) if tiled else jitter},
                 "tile": tile,
+                "seed": options["seed"] + i,
+                "progress": account.run(finished),
             }
-            settings |= {"snapshots": 0, "seed": seed + i, "progress": progress and told} | options
-            part = ascend(net, goal, Pixels(start), steps=steps, rate=rate, **settings)
+            start = Pixels((base + _enlarge(detail, size)).clamp(0, 1))
+            part = ascend(net, goal, start, **options | of_octave)
             detail = part.image - base
-            whole.image = finished(part.image, base)
-            whole.history += part.history
-            kept.append(whole.image[:1])
-            if part.stopped or refused:
+            dreamt.image = finished(part.image)
+            dreamt.history += part.history
+            kept.append(dreamt.image[:1])
+            if part.stopped or account.refused:
                 break
     except KeyboardInterrupt:  # between two octaves; within one, `ascend` sees to it
         pass
-    whole.images = torch.cat(kept or [whole.image[:1]])
-    whole.stopped = len(whole.history) < steps * octaves
-    return whole
+    dreamt.images = torch.cat(kept or [dreamt.image[:1]])
+    dreamt.stopped = len(dreamt.history) < steps * len(sizes)
+    return dreamt
 
 
-def octave_sizes(size, octaves=4, scale=1.4):
-    """(height, width) / scale^i for i = octaves - 1, ..., 0: a list of whole sizes, small to large, the last
-    one `size` itself.
+def octave_sizes(size: tuple[int, int], octaves: int = 4, scale: float = 1.4) -> list[tuple[int, int]]:
+    """The sizes of an image pyramid: (height, width) / scale^i for i = octaves - 1, ..., 0, a list of whole
+    sizes, small to large, the last one `size` itself.
+
+        >>> vz.synthesis.octave_sizes((96, 128), 3, 2)
+        [(24, 32), (48, 64), (96, 128)]
     """
-    if not (isinstance(octaves, int) and octaves > 0):
-        raise VizlibError(f"octaves is a positive number; this is {octaves!r}.")
-    if not (isinstance(scale, (int, float)) and 1 < scale < math.inf):
-        raise VizlibError(f"scale is the factor from one octave to the next, above 1; this is {scale!r}.")
-    return [tuple(max(1, round(n / scale**i)) for n in size) for i in reversed(range(octaves))]
-
-
-def zoom_film(
-    net, image, *, frames=24, zoom=1.05, turn=0.0, octaves=2, steps=4, seed=0, progress=None, **options
-):
-    """Into the dream: the picture; then, again and again, the frame before enlarged by `zoom` and dreamt on.
-    Returns a Result.
-
-    .images: (frames, 3, H, W), `image` first; .image: the last one; .history: each dreamt frame's last score.
-        turn: degrees to turn by at
-    each frame. octaves, steps and other options: of `dream`, for each frame. progress(done, total, preview)
-        counts the steps of all frames;
-    Stop and an interrupt keep the finished frames. `vz.save_film` writes them to a file.
-    Mordvintsev, Olah & Tyka 2015, "Inceptionism", last section.
-    """
-    if not (isinstance(frames, int) and frames > 1):
-        raise VizlibError(f"A film has two frames or more; this is frames={frames!r}.")
-    image = check_images(image)[:1].detach()
-    reel, history, refused = [image], [], []
-
-    def told(done, total, preview):
-        before = (len(reel) - 1) * total  # each frame takes `total` steps
-        if progress(before + done, (frames - 1) * total, preview) is False:
-            refused.append(before + done)
-        return not refused
-
-    try:
-        for i in range(1, frames):
-            settings = {
-                "octaves": octaves,
-                "steps": steps,
-                "seed": seed + i * octaves,
-                "progress": progress and told,
-            }
-            part = dream(net, zoomed(reel[-1], zoom, turn), **settings, **options)
-            if part.stopped:
-                break
-            reel.append(part.image)
-            history.append(part.history[-1])
-            if refused:
-                break
-    except KeyboardInterrupt:  # between two frames; within one, `dream` sees to it
-        pass
-    return Result(reel[-1], torch.cat(reel), history, stopped=len(reel) < frames)
-
-
-def zoomed(image, zoom=1.05, turn=0.0):
-    """The middle of a picture, enlarged by `zoom` and turned by `turn` degrees: (N, 3, H, W) -> the same
-    size. Bicubic, one resampling.
-    """
-    if not (isinstance(zoom, (int, float)) and 1 <= zoom < math.inf and math.isfinite(turn)):
-        raise VizlibError(
-            f"zoom is a factor, 1 or more, and turn is in degrees; these are {zoom!r} and {turn!r}."
-        )
-    height, width = image.shape[-2:]
-    cos, sin = math.cos(math.radians(turn)) / zoom, math.sin(math.radians(turn)) / zoom
-    rows = torch.tensor([[cos, -sin * height / width, 0], [sin * width / height, cos, 0]], dtype=image.dtype)
-    grid = F.affine_grid(rows.expand(len(image), 2, 3), image.shape, align_corners=False)
-    return F.grid_sample(image, grid, mode="bicubic", padding_mode="reflection", align_corners=False).clamp(
-        0, 1
+    octaves = whole(octaves, "octaves is a whole number")
+    scale = real(
+        scale, "scale is the factor from one octave to the next, above 1", lambda value: 1 < value < math.inf
     )
+    height, width = sides(tuple(size))
+    factors = [scale**i for i in reversed(range(octaves))]
+    return [(max(1, round(height / f)), max(1, round(width / f))) for f in factors]
 
 
-def _enlarge(detail, size):
+def _enlarge(detail: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     if tuple(detail.shape[-2:]) == tuple(size):
         return detail
     return F.interpolate(detail, tuple(size), mode="bicubic", align_corners=False)
 
 
-def _goal(net, layer, target, guide):
+def _goal(
+    net: Network, layer: str | None, target: Target | Objective, guide: torch.Tensor | None
+) -> Objective:
     if (layer is None) == (target is None):
         raise VizlibError(
             "Say what to dream of, in one way: layer=... for all that a layer sees, or target=... for a "
@@ -192,42 +146,43 @@ def _goal(net, layer, target, guide):
         )
     if target is not None and guide is not None:
         raise VizlibError("A guide needs a layer in which to compare: layer=..., not target=....")
-    goal = (
-        objective(net, target)
-        if layer is None
-        else energy(layer)
-        if guide is None
-        else best_match(net, check_images(guide), layer)
-    )
+    if layer is None:
+        goal = objective(net, target)
+    elif guide is None:
+        goal = energy(layer)
+    else:
+        goal = best_match(net, check_images(guide), layer)
     for name in goal.layers:
         net.layer(name)  # refuses an unknown layer now, with the nearest names
     return goal
 
 
-def _check_smallest(net, goal, image, sizes, scale, tile):
+def _check_smallest(
+    net: Network,
+    goal: Objective,
+    image: torch.Tensor,
+    sizes: list[tuple[int, int]],
+    scale: float,
+    tile: int | None,
+) -> None:
     """Refuse octaves in which the layer would have fewer than two positions a side, and those that the
     network cannot look at.
     """
     infos = [net.layer(name) for name in goal.layers]
-    stride = max(
-        max((i if i.spatial else net.layer(net.last_spatial_layer)).receptive_field.stride) for i in infos
-    )
-    least, smallest = 2 * stride, min(sizes[0])
+    grids = [i if i.spatial else net.layer(net.last_spatial_layer) for i in infos]
+    least, smallest = 2 * max(max(i.receptive_field.stride) for i in grids), min(sizes[0])
     if smallest < least:
         fits = 1 + math.floor(math.log(max(1, min(sizes[-1]) / least), scale))
         advice = f"octaves={min(fits, len(sizes) - 1)}" if min(sizes[-1]) >= least else "a larger picture"
         raise VizlibError(
             f"The smallest of {len(sizes)} octaves has {sizes[0][1]} x {sizes[0][0]} pixels; {goal.name} "
-            f"needs {least} a side, "
-            f"two steps of its layer. Take {advice}, or an earlier layer."
+            f"needs {least} a side, two steps of its layer. Take {advice}, or an earlier layer."
         )
-    if tile is not None and not (isinstance(tile, int) and tile >= 2 * least):
-        raise VizlibError(
-            f"tile is a number of pixels, here at least {2 * least}, or None; this is {tile!r}."
-        )
+    if tile is not None:
+        whole(tile, "tile is None, or a number of pixels; for this layer", 2 * least)
     try:
         record(net, resize(image[:1], sizes[0]), goal.layers)
-    except RuntimeError as problem:
+    except (RuntimeError, VizlibError) as problem:
         raise VizlibError(
             f"{net.name} cannot look at {sizes[0][1]} x {sizes[0][0]} pixels: take fewer octaves. ({problem})"
         ) from problem

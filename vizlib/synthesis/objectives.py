@@ -1,46 +1,69 @@
 """What a picture is optimized for: readings of a network that add, subtract and scale."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
 
 from ..errors import VizlibError
 from ..layers import record
-from ..layers.target import prepare, unit
+from ..layers.target import prepare, score_of_logits, unit
+from ..scalars import real
+
+if TYPE_CHECKING:
+    from ..layers.target import Target
+    from ..models.network import Network
 
 
 @dataclass(frozen=True)
 class Objective:
-    """A score for each picture, read from the activations of some layers: higher is better.
+    """An objective function: a score for each picture, read from the activations of some layers; higher is
+    better.
 
-    layers: the names to record. read: {layer: activation} -> (N,). Objectives add, subtract and take factors:
-    channel("relu3", 5) + 0.5 * channel("relu3", 9) - 0.1 * energy("relu1").
+    layers: the names to record; "logits" is what the network returns. read: {layer: activation} -> (N,).
+    Objectives add, subtract and take factors.
+
+        >>> goal = vz.synthesis.channel("relu3", 5) + 0.5 * vz.synthesis.channel("relu3", 9)
+        >>> (goal - 0.1 * vz.synthesis.energy("relu1")).layers
+        ('relu3', 'relu1')
     """
 
-    layers: tuple
-    read: object
+    layers: tuple[str, ...]
+    read: Callable[[dict[str, torch.Tensor]], torch.Tensor]
     name: str = "objective"
 
-    def __add__(self, other):
+    def __add__(self, other: Any) -> Objective:
+        if not isinstance(other, Objective):
+            return NotImplemented
         both = tuple(dict.fromkeys(self.layers + other.layers))
         return Objective(both, lambda a: self.read(a) + other.read(a), f"{self.name} + {other.name}")
 
-    def __sub__(self, other):
+    def __radd__(self, other: Any) -> Objective:
+        return self if isinstance(other, int) and other == 0 else NotImplemented  # sum([...]) begins with 0
+
+    def __sub__(self, other: Any) -> Objective:
         return self + -1.0 * other
 
-    def __mul__(self, factor):
+    def __mul__(self, factor: float) -> Objective:
+        factor = real(factor, "An objective takes a number as a factor")
         return replace(self, read=lambda a: factor * self.read(a), name=f"{factor:g} {self.name}")
 
     __rmul__ = __mul__
 
-    def __neg__(self):
+    def __neg__(self) -> Objective:
         return -1.0 * self
 
 
-def objective(net, target):
+def objective(net: Network, target: Target | Objective) -> Objective:
     """An Objective from what the course calls a target: a class, a label, vz.unit(...), a function of the
-    logits, or an Objective.
+    logits, or an Objective. Raises VizlibError for what is none of these, and for unknown classes and layers.
+
+        >>> vz.synthesis.objective(vz.load("zfnet"), "goldfish").layers
+        ('logits',)
     """
     if isinstance(target, Objective):
         return target
@@ -55,36 +78,38 @@ def objective(net, target):
             (target.layer,), lambda a: target.read(a[target.layer]), f"{target.layer} {target.channel}"
         )
     if callable(target):
-        return Objective(("logits",), lambda a: target(a["logits"]), "a function of the logits")
-    _, k = prepare(net, torch.full((1, 3, 8, 8), 0.5), target)
-    k = int(k[0])
+        return Objective(
+            ("logits",), lambda a: score_of_logits(a["logits"], target), "a function of the logits"
+        )
+    _, classes = prepare(net, torch.full((1, 3, 8, 8), 0.5), target)
+    k = int(classes[0])
     return Objective(("logits",), lambda a: a["logits"][:, k], net.labels[k])
 
 
-def channel(layer, k):
-    """The mean of one channel over its grid."""
+def channel(layer: str, k: int) -> Objective:
+    """A channel objective: the mean of channel `k` of `layer` over its grid."""
     return Objective((layer,), lambda a: unit(layer, k).read(a[layer]), f"{layer} {k}")
 
 
-def energy(layer):
-    """Half the mean square of a layer: its slope is the activation itself, whatever is there grows.
-    Mordvintsev et al. 2015.
+def energy(layer: str) -> Objective:
+    """The objective of DeepDream, half the mean square of a layer: its slope is the activation itself,
+    whatever is there grows. Mordvintsev et al. 2015.
     """
     return Objective((layer,), lambda a: 0.5 * a[layer].pow(2).flatten(1).mean(1), f"energy of {layer}")
 
 
-def best_match(net, guide, layer):
-    """mean over positions i of max_j <a_i, b_j>, b_j the features of `guide` (1, 3, H, W), of any size, at
-    its position j.
+def best_match(net: Network, guide: torch.Tensor, layer: str) -> Objective:
+    """The objective of guided dreams: mean over positions i of max_j <a_i, b_j>, b_j the features of `guide`
+    (1, 3, H, W), of any size, at its position j.
 
     The slope at position i is the guide's feature that fits best, b_j(i): what is there becomes more like
-        that. Mordvintsev et al. 2015,
-    "guided dreams".
+    that.
+    Mordvintsev et al. 2015, "guided dreams".
     """
     b = record(net, guide, layer)[layer]
     b = b.reshape(*b.shape[:2], -1).transpose(1, 2).flatten(0, 1)  # (positions, K)
 
-    def read(a):
+    def read(a: dict[str, torch.Tensor]) -> torch.Tensor:
         x = a[layer].reshape(*a[layer].shape[:2], -1).transpose(1, 2)
         with torch.no_grad():
             best = torch.cat([(part @ b.T).argmax(2) for part in x.split(512, 1)], 1)
@@ -93,53 +118,79 @@ def best_match(net, guide, layer):
     return Objective((layer,), read, f"a guide's {layer}")
 
 
-def direction(layer, v):
-    """<mean over positions of a, v>, for a direction v (K,) among the channels."""
-    return Objective(
-        (layer,),
-        lambda a: a[layer].flatten(2).mean(2) @ v if a[layer].dim() > 2 else a[layer] @ v,
-        f"a direction in {layer}",
-    )
+def direction(layer: str, v: torch.Tensor | Sequence[float]) -> Objective:
+    """A direction objective (as of concept vectors): <mean over positions of a, v>, for a direction v (K,)
+    among the channels.
+    """
+
+    def read(a: dict[str, torch.Tensor]) -> torch.Tensor:
+        means = a[layer].flatten(2).mean(2) if a[layer].dim() > 2 else a[layer]
+        return means @ torch.as_tensor(v).to(means)
+
+    return Objective((layer,), read, f"a direction in {layer}")
 
 
-def same_code(net, images, layer):
-    """-||phi(x) - phi_0||^2 / ||phi_0||^2, phi_0 the code of `images` (1 or N): 0 is reached by a picture
-    with the same code.
+def same_code(net: Network, images: torch.Tensor, layer: str) -> Objective:
+    """The objective of feature inversion, and the content loss of style transfer: -||phi(x) - phi_0||^2 /
+    ||phi_0||^2, phi_0 the code of `images` (1 or N). 0 is reached by a picture with the same code.
 
-    Mahendran & Vedaldi 2015, section 3.
+    Raises VizlibError for a code of zeros. Mahendran & Vedaldi 2015, section 3.
     """
     goal = record(net, images, layer)[layer]
-    scale = goal.flatten(1).pow(2).sum(1).clamp(min=1e-12)
+    scale = goal.flatten(1).pow(2).sum(1)
+    if not bool((scale > 0).all()):
+        raise VizlibError(
+            f"The code of {layer} is zero for one of these pictures, and everything and nothing has that "
+            "code. Choose another layer or picture."
+        )
     return Objective(
         (layer,), lambda a: -(a[layer] - goal).flatten(1).pow(2).sum(1) / scale, f"the code of {layer}"
     )
 
 
-def gram(features):
-    """G_kl = mean over positions of a_k a_l: (N, K, h, w) -> (N, K, K). Gatys et al. 2015 divide the sum
-    differently.
+def gram(features: torch.Tensor) -> torch.Tensor:
+    """The Gram matrix of features: G_kl = mean over positions of a_k a_l, (N, K, h, w) -> (N, K, K). Gatys
+    et al. 2015 divide the sum differently.
+
+        >>> vz.synthesis.gram(torch.ones(1, 3, 4, 4)).shape
+        torch.Size([1, 3, 3])
     """
     a = features.flatten(2)
     return a @ a.transpose(1, 2) / a.shape[2]
 
 
-def same_style(net, image, layers):
-    """-sum over layers of ||G - G_0||^2 / ||G_0||^2 with G the Gram matrices: 0 for the style picture itself,
-    wherever its parts are.
+def same_style(net: Network, image: torch.Tensor, layers: Sequence[str]) -> Objective:
+    """The style loss, negated: -sum over layers of ||G - G_0||^2 / ||G_0||^2 with G the Gram matrices. 0
+    for the style picture itself, wherever its parts are.
+
+    Raises VizlibError for a layer without positions, and for one that the style picture leaves at zero.
+    Gatys, Ecker & Bethge 2016, section 2.2.
     """
-    goals = {layer: gram(a) for layer, a in record(net, image, list(layers)).items()}
+    goals = {}
+    for layer, a in record(net, image, list(layers)).items():
+        if a.dim() != 4:
+            raise VizlibError(
+                f"Layer {layer!r} has no grid of positions, {tuple(a.shape[1:])}, and style is what does not "
+                "depend on them. Choose one like relu2."
+            )
+        goals[layer] = gram(a)
+        if not bool((goals[layer] != 0).any()):
+            raise VizlibError(
+                f"The style picture has no activation in {layer}, so there is no style to match: leave this "
+                "layer out of style_layers."
+            )
     return Objective(
         tuple(layers), lambda a: -sum(_style_error(a[layer], goal) for layer, goal in goals.items()), "style"
     )
 
 
-def _style_error(features, goal):
+def _style_error(features: torch.Tensor, goal: torch.Tensor) -> torch.Tensor:
     """||gram(features) - goal||^2 / ||goal||^2, (N,), with as few products of matrices as it takes, which is
     where the time goes.
 
-    A: (K, n), channels and positions. With fewer positions than channels, ||A A^T|| = ||A^T A||, the smaller
-        of the two, and
-    <A A^T, G_0> = <A, G_0 A>, whose slope in A is 2 G_0 A: what has just been computed.
+    A: (K, n), channels and positions. With fewer positions than channels, ||A A^T|| = ||A^T A||, the
+    smaller of the two, and <A A^T, G_0> = <A, G_0 A>, whose slope in A is 2 G_0 A: what has just been
+    computed.
     """
     a, scale = features.flatten(2), (goal**2).sum((1, 2))
     n = a.shape[2]
@@ -151,7 +202,7 @@ def _style_error(features, goal):
     return (squares - 2 * common + scale) / scale
 
 
-def _with_itself(a):
+def _with_itself(a: torch.Tensor) -> torch.Tensor:
     """a^T a, with half the work on the way back. Only for what treats both halves of this symmetric matrix
     alike.
     """
@@ -159,12 +210,12 @@ def _with_itself(a):
     return 2 * half - half.detach()
 
 
-def diversity(layer):
-    """-sum over the other pictures j of the batch of cos(G_i, G_j): for several answers to one question. Olah
-    et al. 2017.
+def diversity(layer: str) -> Objective:
+    """The diversity term: -sum over the other pictures j of the batch of cos(G_i, G_j), for several answers
+    to one question. Olah et al. 2017.
     """
 
-    def read(a):
+    def read(a: dict[str, torch.Tensor]) -> torch.Tensor:
         g = F.normalize(gram(a[layer]).flatten(1), dim=1)
         return -((g @ g.T).sum(1) - 1)
 

@@ -1,35 +1,51 @@
 """Shaking a picture before each look, so that it cannot rely on single pixels."""
 
+from __future__ import annotations
+
 import math
 
 import torch
 import torch.nn.functional as F
 
-from ..errors import VizlibError
+from ..batching import whole
+from ..scalars import real
 
 
-def jitter(images, generator, *, shift=0.0, scale=0.0, rotate=0.0, roll=0, pad=0):
-    """Each picture moved, enlarged and turned by a random amount: (N, 3, H, W) -> the same, or larger by
-    `pad`. Beyond lies mid-grey.
+def jitter(
+    images: torch.Tensor,
+    generator: torch.Generator | None,
+    *,
+    shift: float = 0.0,
+    scale: float = 0.0,
+    rotate: float = 0.0,
+    roll: int = 0,
+    pad: int = 0,
+) -> torch.Tensor:
+    """Random transformations (transformation robustness): each picture moved, enlarged and turned by an
+    amount of its own. (N, 3, H, W) -> the same, or larger by `pad`, differentiable. Beyond lies mid-grey.
 
-    shift: at most so many pixels, in each direction. scale: a factor between 1 - scale and 1 + scale. rotate:
-        at most so many degrees.
+    shift: at most so many pixels, in each direction.
+    scale: a factor between 1 - scale and 1 + scale.
+    rotate: at most so many degrees.
     roll: at most so many whole pixels, in each direction; what leaves on one side comes back on the other,
-        and no value changes.
+    and no value changes.
     pad: so many pixels of mid-grey all around, before anything moves, so that less is pushed out of the
-        frame.
-    All drawn evenly, from `generator`; one bilinear resampling does the first three at once.
-    After Olah, Mordvintsev & Schubert 2017, "Feature Visualization", who pad, shift, scale, turn and shift
-        again; roll: Mordvintsev et al.
-    2015, "Inceptionism".
+    frame.
+    generator: all amounts are drawn from it, evenly, on the CPU: the same ones for every device.
+
+    One bilinear resampling does the first three at once. After Olah, Mordvintsev & Schubert 2017, "Feature
+    Visualization", who pad, shift, scale, turn and shift again; roll: Mordvintsev et al. 2015,
+    "Inceptionism".
+
+        >>> photo, drawn = vz.photo("goldfish", 64), torch.Generator().manual_seed(0)
+        >>> vz.synthesis.jitter(photo, drawn, shift=8, rotate=10).shape
+        torch.Size([1, 3, 64, 64])
     """
-    if not (shift >= 0 and 0 <= scale < 1 and rotate >= 0):
-        raise VizlibError(
-            f"shift and rotate are 0 or more, scale is in [0, 1); these are {shift!r}, {rotate!r}, {scale!r}."
-        )
-    for name, pixels in (("roll", roll), ("pad", pad)):
-        if not (isinstance(pixels, int) and pixels >= 0):
-            raise VizlibError(f"{name} is a whole number of pixels, 0 or more; this is {pixels!r}.")
+    rule = "shift and rotate are 0 or more, scale is in [0, 1)"
+    shift, rotate = (real(value, rule, lambda v: 0 <= v < math.inf) for value in (shift, rotate))
+    scale = real(scale, rule, lambda v: 0 <= v < 1)
+    roll = whole(roll, "roll is a whole number of pixels", 0)
+    pad = whole(pad, "pad is a whole number of pixels", 0)
     if pad:
         images = F.pad(images, (pad,) * 4, value=0.5)
     if roll:
@@ -41,13 +57,8 @@ def jitter(images, generator, *, shift=0.0, scale=0.0, rotate=0.0, roll=0, pad=0
     dx, dy, ds, dr = 2 * torch.rand(4, n, generator=generator) - 1
     angle, zoom = dr * rotate * math.pi / 180, 1 + ds * scale
     cos, sin = angle.cos() / zoom, angle.sin() / zoom
-    rows = [
-        cos,
-        -sin * height / width,
-        dx * shift * 2 / width,
-        sin * width / height,
-        cos,
-        dy * shift * 2 / height,
-    ]
-    grid = F.affine_grid(torch.stack(rows, 1).view(n, 2, 3), images.shape, align_corners=False)
+    across = [cos, -sin * height / width, dx * shift * 2 / width]
+    down = [sin * width / height, cos, dy * shift * 2 / height]
+    way = torch.stack([*across, *down], 1).view(n, 2, 3).to(images)
+    grid = F.affine_grid(way, list(images.shape), align_corners=False)
     return 0.5 + F.grid_sample(images - 0.5, grid, mode="bilinear", padding_mode="zeros", align_corners=False)

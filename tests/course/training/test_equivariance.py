@@ -12,6 +12,7 @@ from vizlib.course.training import equivariance
 from vizlib.course.training.__main__ import main
 from vizlib.images import H_FLIP
 from vizlib.representation.equivariance import EquivariantMap
+from vizlib.resources import data_file
 
 
 def test_errors_are_the_shares_of_wrong_first_and_first_five_answers():
@@ -41,7 +42,7 @@ def test_the_command_measures_and_writes_what_the_notebook_reads(packed, tmp_pat
     monkeypatch.setattr(equivariance, "SAMPLES", 1000)
     assert main(["equivariance", "--data", str(packed), "--out", str(tmp_path)]) == 0
     written = json.loads((tmp_path / "equivariance.json").read_text())
-    course = json.loads((vz.images.library.DATA / "equivariance.json").read_text())
+    course = json.loads(data_file("equivariance.json").read_text())
     assert written.keys() == course.keys() and written["rows"][0].keys() == course["rows"][0].keys()
     assert [row["method"] for row in written["rows"]] == [
         "places",
@@ -58,7 +59,7 @@ def test_the_command_measures_and_writes_what_the_notebook_reads(packed, tmp_pat
 
 
 def test_the_courses_numbers_are_of_the_courses_network():
-    course = json.loads((vz.images.library.DATA / "equivariance.json").read_text())
+    course = json.loads(data_file("equivariance.json").read_text())
     assert course["network's SHA-256"] == vz.load("zfnet").card["sha256"]
     assert {row["layer"] for row in course["rows"]} == set(equivariance.LAYERS)
     assert {row["picture"] for row in course["rows"]} <= set(equivariance.WARPS)

@@ -2,6 +2,7 @@
 replace.
 """
 
+import contextlib
 import errno
 import math
 import re
@@ -158,7 +159,71 @@ def test_a_loss_that_explodes_ends_the_run_with_a_sentence():
     model, batch, optimizer = _problem()
     optimizer.param_groups[0]["lr"] = 1e6
     with pytest.raises(
-        vz.VizlibError, match="The loss became (nan|inf) at step 10: the learning rate is too high"
+        vz.VizlibError, match=r"The loss became (nan|inf) at step \d: the learning rate is too high"
     ):
         _fit(model, batch, optimizer)
     assert not math.isfinite(nn.functional.mse_loss(model(batch(0)[0]), batch(0)[1]).item())
+
+
+@pytest.mark.parametrize("broken", [0, 7, 49])
+def test_a_loss_that_is_not_finite_is_noticed_in_a_run_shorter_than_a_line_of_progress(tmp_path, broken):
+    model, batch, optimizer = _problem()
+
+    def poisoned(step):
+        x, y = batch(step)
+        return x, y * (math.nan if step == broken else 1)
+
+    with pytest.raises(vz.VizlibError, match=f"The loss became nan at step {broken + 1}: "):
+        _fit(model, poisoned, optimizer, 50, every=100, path=tmp_path / "x")
+    assert not (tmp_path / "x").exists()  # nothing to go on from
+
+
+def test_a_last_step_into_nowhere_is_noticed_too(tmp_path):
+    model, batch, optimizer = _problem()
+    optimizer.param_groups[0]["lr"] = math.inf
+    with pytest.raises(vz.VizlibError, match="The last step, 1, left weights that are not finite"):
+        _fit(model, batch, optimizer, 1, path=tmp_path / "x")
+    assert not (tmp_path / "x").exists()
+
+
+def test_where_nobody_waits_for_the_device_a_broken_loss_is_still_there_at_the_end(monkeypatch):
+    """An accelerator is asked at a line of progress or at the end only; the sum of losses keeps what was."""
+    model, batch, optimizer = _problem()
+    steps = []
+
+    class Elsewhere:
+        type = "elsewhere"
+
+    def poisoned(step):
+        steps.append(step)
+        x, y = (tensor.as_subclass(Moved) for tensor in batch(step))
+        return x, y * (math.nan if step == 3 else 1)
+
+    class Moved(torch.Tensor):
+        def to(self, *args, **options):
+            return self.as_subclass(torch.Tensor)
+
+    parameters = model.parameters
+    monkeypatch.setattr(model, "parameters", lambda: (_On(p, Elsewhere()) for p in parameters()))
+    monkeypatch.setattr("vizlib.course.training.fitting.autocast", lambda device: contextlib.nullcontext())
+    with pytest.raises(vz.VizlibError, match="The loss became nan at step 10: "):
+        _fit(model, poisoned, optimizer, 10, every=100)
+    assert steps == list(range(10))
+
+
+class _On:
+    """A parameter that says it is on another device."""
+
+    def __init__(self, parameter, device):
+        self.parameter, self.device = parameter, device
+
+    def __getattr__(self, name):
+        return getattr(self.parameter, name)
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.enable_grad])
+def test_it_trains_in_any_mode(mode):
+    with mode():
+        model, batch, optimizer = _problem()
+        run = _fit(model, batch, optimizer, 100)
+    assert run.losses[-1] < 0.5 * run.losses[0]

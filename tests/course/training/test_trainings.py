@@ -19,6 +19,11 @@ from vizlib.course.training import (
     ObjectRecipe,
     Recipe,
     SceneRecipe,
+    classifier,
+    decoders,
+    lenet,
+    objectnet,
+    scenenet,
     train_classifier,
     train_decoders,
     train_objectnet,
@@ -159,7 +164,7 @@ def test_decoders_beat_the_mean_picture_and_are_written_one_by_one(trained, pack
     assert set(cards) == {"zfnet-pool1", "zfnet-relu3", "zfnet-pool5", "zfnet-logits"}
     assert cards["zfnet-pool1"]["pixel error"] < 0.65
     assert all(card["layer"] == name.removeprefix("zfnet-") for name, card in cards.items())
-    monkeypatch.setattr("vizlib.representation.decoding.FOLDER", tmp_path)
+    monkeypatch.setattr("vizlib.representation.decoding._folder", lambda: tmp_path)
     images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     for card in cards.values():
         decoded = vz.decode(net, images, layer=card["layer"])
@@ -187,7 +192,7 @@ def test_controls_are_an_untrained_network_and_an_autoencoder(trained, packed, t
         "decoder-controls", packed, tmp_path, load=lambda name: early, recipe=recipe, tell=lambda line: None
     )
     assert {path.stem for path in tmp_path.glob("*.safetensors")} == {"zfnet@0-pool5", "autoencoder"}
-    monkeypatch.setattr("vizlib.representation.decoding.FOLDER", tmp_path)
+    monkeypatch.setattr("vizlib.representation.decoding._folder", lambda: tmp_path)
     images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     assert vz.decode(early, images, layer="pool5").shape == vz.autoencoder()(images).shape == images.shape
 
@@ -229,6 +234,88 @@ def test_lenet_reads_98_percent_of_fresh_digits():
     assert net.labels == tuple("0123456789") and net.predict(images[:1], top=1)[0]["label"] == str(
         int(labels[0])
     )
+
+
+@pytest.mark.parametrize("count", [1, 10, 50, 64, 100])
+def test_lenet_learns_from_fewer_pictures_than_a_batch_too(count):
+    images, labels = vz.digits(count)
+    before, after = (train_lenet(images, labels, epochs=epochs, names="0123456789") for epochs in (1, 40))
+    losses = [float(F.cross_entropy(net(images), labels)) for net in (before, after)]
+    assert losses[1] < 0.7 * losses[0]
+    assert after.card["pictures"] == count and len(after.labels) == 10
+
+
+def test_lenet_says_what_it_cannot_be_trained_on():
+    images, labels = vz.digits(20)
+    for given, sentence in (
+        ((images[:0], labels[:0]), r"lenet looks at pictures \(N, 3, 28, 28\); these are \(0, 3, 28, 28\)"),
+        ((images[:, :1], labels), r"these are \(20, 1, 28, 28\)"),
+        (([1, 2], labels), "these are list"),
+        ((images, labels[:5]), r"for each of the 20 pictures; these are torch.int64, \(5,\)"),
+        ((images, labels.float()), "these are torch.float32"),
+        ((images, None), r"one whole number for each of the 20 pictures"),
+        ((images, labels - 12), "labels count classes from 0; these run from -12 to"),
+    ):
+        with pytest.raises(vz.VizlibError, match=sentence):
+            train_lenet(*given)
+    with pytest.raises(vz.VizlibError, match="run from 0 to 9; there are 2 names"):
+        train_lenet(images, labels, names=["zero", "one"])
+    for epochs in (0, -1, 2.5, "3"):
+        with pytest.raises(vz.VizlibError, match="epochs is a number of rounds, 1 or more"):
+            train_lenet(images, labels, epochs=epochs)
+    with pytest.raises(vz.VizlibError, match="The loss became nan at step 1"):
+        train_lenet(torch.full_like(images, float("nan")), labels)
+
+
+def test_lenet_is_the_same_whatever_mode_it_is_trained_in():
+    import numpy as np
+
+    images, labels = vz.digits(20)
+    plain = train_lenet(images, labels, epochs=2).state_dict()
+    for mode in (torch.no_grad, torch.inference_mode):
+        with mode():
+            other = train_lenet(images.clone(), labels.clone(), epochs=np.int64(2)).state_dict()
+        assert all(torch.equal(plain[key], other[key]) for key in plain)
+
+
+class Reached(Exception):
+    pass
+
+
+@pytest.mark.parametrize(
+    "module, made, train",
+    [
+        (lenet, "LeNet", lambda data, out, net: train_lenet(seed=5)),
+        (classifier, "PlainNet", lambda data, out, net: train_classifier("zfnet", data, out, recipe=SHORT)),
+        (scenenet, "PlainNet", lambda data, out, net: train_scenenet(out)),
+        (objectnet, "PlainNet", lambda data, out, net: train_objectnet(out)),
+        (
+            decoders,
+            "Inverters",
+            lambda data, out, net: train_decoders("decoders", data, out, load=lambda name: net),
+        ),
+    ],
+    ids=lambda value: getattr(value, "__name__", "").rpartition(".")[2],
+)
+def test_first_weights_come_from_the_seed_and_not_from_the_generator_of_the_process(
+    module, made, train, packed, tmp_path, monkeypatch
+):
+    """Other threads draw from that one at the same time: it may not be touched, not even for a moment."""
+    net, make = vz.load("zfnet"), getattr(module, made)
+    before, states, weights = torch.get_rng_state(), [], []
+
+    def watched(*args, **options):
+        states.append(torch.get_rng_state())
+        weights.append(make(*args, **options).state_dict())
+        states.append(torch.get_rng_state())
+        raise Reached
+
+    monkeypatch.setattr(module, made, watched)
+    for _ in range(2):
+        with pytest.raises(Reached):
+            train(packed, tmp_path, net)
+    assert all(torch.equal(state, before) for state in states)
+    assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
 
 
 def test_without_data_the_command_line_says_what_is_missing(capsys, tmp_path):

@@ -1,11 +1,13 @@
 """Checks of the exercises of notebook 00, start here."""
 
+from collections.abc import Callable
+
 from ...images import cutouts, paste, photo
 from .verdict import NotYet, example, exercise, same
 
 
 @exercise("00.1")
-def least_sure(answer):
+def least_sure(answer: Callable) -> None:
     """answer(net, names) -> the name of the photo of whose top class the network is least sure."""
     net, _ = example()
     names = ["giant_panda", "orange_kitten", "goldfish", "cheetah", "koala"]
@@ -20,7 +22,7 @@ def least_sure(answer):
 
 
 @exercise("00.2")
-def grey(answer):
+def grey(answer: Callable) -> None:
     """answer(images) -> (N, 3, H, W): the same pictures without colour, each pixel the mean of its three
     values.
     """
@@ -30,7 +32,7 @@ def grey(answer):
 
 
 @exercise("00.3")
-def change_its_mind(answer):
+def change_its_mind(answer: Callable) -> None:
     """answer() -> (name, centre, height) for vz.paste, so that the kitten is taken for what was pasted. At
     most half its height.
     """

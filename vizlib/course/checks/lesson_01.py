@@ -1,12 +1,14 @@
 """Checks of the exercises of notebook 01, filters and activations."""
 
+from collections.abc import Callable
+
 import torch
 
-from .verdict import NotYet, exercise, same
+from .verdict import NotYet, exercise, same, unless
 
 
 @exercise("01.1")
-def receptive_field_of_chain(answer):
+def receptive_field_of_chain(answer: Callable) -> None:
     """answer(layers) -> the receptive field of a chain of (kernel, stride), a whole number."""
     for layers, expected, hint in (
         ([(3, 1)], 3, ""),
@@ -28,38 +30,29 @@ def receptive_field_of_chain(answer):
 
 
 @exercise("01.2")
-def active_share(answer):
+def active_share(answer: Callable) -> None:
     """answer(activations) -> (K,): the share of positions above zero, over pictures of different sizes
     together.
     """
-    a, b = (
-        torch.tensor([[[[1.0, -1.0]], [[0.0, 0.0]]]]),
-        torch.tensor([[[[2.0, 3.0], [4.0, 0.0], [1.0, 1.0]], [[0.0] * 2] * 3]]),
-    )
+    a = torch.tensor([[[[1.0, -1.0]], [[0.0, 0.0]]]])
+    b = torch.tensor([[[[2.0, 3.0], [4.0, 0.0], [1.0, 1.0]], [[0.0] * 2] * 3]])
     seen = answer([a.clone(), b.clone()])
-    if (
-        isinstance(seen, torch.Tensor)
-        and seen.shape == (2,)
-        and torch.allclose(seen, torch.tensor([(1 / 2 + 5 / 6) / 2, 0]))
-    ):
-        raise NotYet(
-            "this is the mean over pictures; a picture with three times as many positions counts three times "
-            "as much."
-        )
+    unless(
+        seen,
+        torch.tensor([(1 / 2 + 5 / 6) / 2, 0]),
+        "this is the mean over pictures; a picture with three times as many positions counts three times as "
+        "much.",
+    )
     same(seen, torch.tensor([6 / 8, 0]), "The share")
 
 
 @exercise("01.3")
-def top_places(answer):
+def top_places(answer: Callable) -> None:
     """answer(activations, channel, top) -> [(picture, row, column)], strongest first, each picture once."""
     maps = [torch.zeros(1, 2, 2, 3), torch.zeros(1, 2, 3, 4), torch.zeros(1, 2, 2, 2)]
-    (
-        maps[0][0, 1, 1, 2],
-        maps[1][0, 1, 2, 1],
-        maps[1][0, 1, 0, 3],
-        maps[2][0, 1, 0, 1],
-        maps[2][0, 0, 1, 1],
-    ) = 5, 9, 8, 7, 99
+    maps[0][0, 1, 1, 2] = 5
+    maps[1][0, 1, 2, 1], maps[1][0, 1, 0, 3] = 9, 8
+    maps[2][0, 1, 0, 1], maps[2][0, 0, 1, 1] = 7, 99
     seen, expected = answer([m.clone() for m in maps], 1, 2), [(1, 2, 1), (2, 0, 1)]
     seen = [tuple(int(i) for i in place) for place in seen]
     if seen == [(1, 2, 1), (1, 0, 3)]:

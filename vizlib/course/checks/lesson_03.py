@@ -1,5 +1,7 @@
 """Checks of the exercises of notebook 03, occlusion."""
 
+from collections.abc import Callable
+
 import torch
 
 from ...images import photo
@@ -7,7 +9,7 @@ from .verdict import NotYet, example, exercise, number
 
 
 @exercise("03.1")
-def fall_of_box(answer):
+def fall_of_box(answer: Callable) -> None:
     """answer(net, image, label, rows, columns, fill) -> how much the logit of `label` falls when a box is
     covered.
     """
@@ -43,7 +45,7 @@ def fall_of_box(answer):
 
 
 @exercise("03.2")
-def disagreement_without_zeros(answer):
+def disagreement_without_zeros(answer: Callable) -> None:
     """answer(s) -> mean over pairs of rows of the share that differs, among the entries where not both
     are 0.
     """
@@ -61,12 +63,12 @@ def disagreement_without_zeros(answer):
     ):
         if abs(seen - wrong) < 1e-4:
             raise NotYet(hint)
-    if not abs(seen - 13 / 18) < 1e-4:
+    if not abs(seen - 13 / 18) < 1e-3:
         raise NotYet(
             f"for {s.int().tolist()} the three pairs give 2/3, 1/2 and 1, and their mean is {13 / 18:.3f}; "
             f"yours is {seen:.3f}."
         )
-    if abs(number(answer(torch.tensor([[1.0, 0], [-1, 0], [1, 1]]))) - 5 / 6) > 1e-4:
+    if abs(number(answer(torch.tensor([[1.0, 0], [-1, 0], [1, 1]]))) - 5 / 6) > 1e-3:
         raise NotYet(
             "it is right for one example and wrong for another. Does it work for any number of rows and "
             "entries?"
@@ -74,7 +76,7 @@ def disagreement_without_zeros(answer):
 
 
 @exercise("03.3")
-def cover_until_it_changes(answer):
+def cover_until_it_changes(answer: Callable) -> None:
     """answer(net, image, patch) -> [(top, left)]: squares that together change the label, each chosen with
     those before it covered.
     """

@@ -1,5 +1,7 @@
 """Checks of the exercises of notebook 06, class activation maps."""
 
+from collections.abc import Callable
+
 import torch
 
 from ...attribution import grad_cam
@@ -8,7 +10,7 @@ from .verdict import example, exercise, same
 
 
 @exercise("06.1")
-def weighted_sum(answer):
+def weighted_sum(answer: Callable) -> None:
     """answer(A, g) -> (N, 1, h, w): Grad-CAM from activations and gradients, (N, K, h, w) each."""
     A = torch.tensor([[[1.0, 2], [0, 1]], [[0, 0], [3, 1]]])[None]
     g = torch.tensor([[[1.0, 3], [2, 2]], [[-4, 0], [-2, 2]]])[None]
@@ -18,7 +20,7 @@ def weighted_sum(answer):
 
 
 @exercise("06.2")
-def energy_in_mask(answer):
+def energy_in_mask(answer: Callable) -> None:
     """answer(maps, masks) -> (N,): which share of a map's positive values lies inside the mask."""
     maps = torch.tensor([[[[1.0, 2], [3, -4]]], [[[0, 5], [5, 0]]]])
     masks = torch.tensor([[[[0.0, 1], [1, 1]]], [[[1, 1], [0, 0]]]])
@@ -26,7 +28,7 @@ def energy_in_mask(answer):
 
 
 @exercise("06.3")
-def hires_cam(answer):
+def hires_cam(answer: Callable) -> None:
     """answer(net, images, target, layer) -> (N, 1, h, w): sum_k dS/dA_kij A_kij, without ReLU, on the layer's
     own grid.
     """

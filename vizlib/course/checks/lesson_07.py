@@ -1,14 +1,16 @@
 """Checks of the exercises of notebook 07, relevance propagation."""
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 
-from ...layers.relevance import Rule, shares
+from ...layers.relevance_rules import Rule, shares
 from .verdict import NotYet, drawn, exercise, same
 
 
 @exercise("07.1")
-def epsilon_rule(answer):
+def epsilon_rule(answer: Callable) -> None:
     """answer(a, w, R, epsilon) -> (N, J): LRP-epsilon of a linear layer without bias, epsilon away from zero
     on both sides.
     """
@@ -31,7 +33,7 @@ def epsilon_rule(answer):
 
 
 @exercise("07.2")
-def gamma_rule(answer):
+def gamma_rule(answer: Callable) -> None:
     """answer(conv, a, R, gamma) -> the shape of a: LRP-gamma of a convolution, its weights and bias favoured
     alike.
     """
@@ -66,7 +68,7 @@ def gamma_rule(answer):
 
 
 @exercise("07.3")
-def through_block(answer):
+def through_block(answer: Callable) -> None:
     """answer(x, branch, R) -> (N, J): LRP-0 through x + branch(x)."""
     branch = torch.nn.Sequential(torch.nn.Linear(2, 2, bias=False)).requires_grad_(False)
     branch[0].weight.copy_(torch.tensor([[2.0, 0.0], [1.0, 1.0]]))

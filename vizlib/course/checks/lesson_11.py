@@ -1,27 +1,24 @@
 """Checks of the exercises of notebook 11, fooling images."""
 
+from collections.abc import Callable
+
 import torch
 
-from .verdict import NotYet, drawn, exercise, same
+from .verdict import NotYet, drawn, exercise, same, unless
 
 
 @exercise("11.1")
-def mutated(answer):
+def mutated(answer: Callable) -> None:
     """answer(genes, r, strength) -> genes after a step of polynomial mutation each, in [0, 1]."""
     r = torch.tensor([0.0, 0.005, 0.3, 0.5, 0.9, 0.99, 1.0])
     root = 1 / 16
     step = torch.where(r < 0.5, (2 * r) ** root - 1, 1 - (2 - 2 * r) ** root)
     genes = torch.full((7,), 0.5)
     seen = answer(genes.clone(), r.clone(), 15)
-    if isinstance(seen, torch.Tensor) and seen.shape == genes.shape:
-        other = torch.where(r < 0.5, (2 * r) ** (1 / 15) - 1, 1 - (2 - 2 * r) ** (1 / 15))
-        for words, wrong in (
-            ("genes stay in [0, 1]: clip them", genes + step),
-            ("these are the steps alone; the genes are to be moved by them", step),
-            ("the exponent is 1 / (strength + 1)", (genes + other).clamp(0, 1)),
-        ):
-            if torch.allclose(seen, wrong, atol=1e-5):
-                raise NotYet(f"{words}.")
+    other = torch.where(r < 0.5, (2 * r) ** (1 / 15) - 1, 1 - (2 - 2 * r) ** (1 / 15))
+    unless(seen, genes + step, "genes stay in [0, 1]: clip them.")
+    unless(seen, step, "these are the steps alone; the genes are to be moved by them.")
+    unless(seen, (genes + other).clamp(0, 1), "the exponent is 1 / (strength + 1).")
     same(seen, (genes + step).clamp(0, 1), "For seven genes of 0.5 the result")
     genes, r = drawn(40, seed=2).sigmoid(), drawn(40, seed=3).sigmoid()
     step = torch.where(r < 0.5, (2 * r) ** (1 / 6) - 1, 1 - (2 - 2 * r) ** (1 / 6))
@@ -29,7 +26,7 @@ def mutated(answer):
 
 
 @exercise("11.2")
-def new_champions(answer):
+def new_champions(answer: Callable) -> None:
     """answer(scores, probabilities) -> the scores after a generation, and the child that takes each cell, -1
     for none.
     """
@@ -57,7 +54,7 @@ def new_champions(answer):
 
 
 @exercise("11.3")
-def drawing(answer):
+def drawing(answer: Callable) -> None:
     """answer(weight, functions, side) -> (side, side): what a CPPN draws, |output| and at most 1."""
     nothing = [None] * 4
     weight = torch.zeros(5, 5)
@@ -65,21 +62,11 @@ def drawing(answer):
     line = torch.linspace(-1, 1, 5)
     expected = (line + 0.5).abs().clamp(max=1)[:, None].expand(5, 5)
     seen = answer(weight.clone(), [*nothing, lambda s: s], 5)
-    if isinstance(seen, torch.Tensor) and seen.shape == expected.shape:
-        for words, wrong in (
-            (
-                "for output = y + 0.5 the brightness should change from row to row; yours changes along the "
-                "rows",
-                expected.T,
-            ),
-            (
-                "negative outputs count by their size: |output|",
-                (line + 0.5).clamp(0, 1)[:, None].expand(5, 5),
-            ),
-            ("a brightness is at most 1", (line + 0.5).abs()[:, None].expand(5, 5)),
-        ):
-            if torch.allclose(seen, wrong, atol=1e-5):
-                raise NotYet(f"{words}.")
+    along = "for output = y + 0.5 the brightness should change from row to row; yours changes along the rows."
+    unless(seen, expected.T, along)
+    rows = (line + 0.5)[:, None].expand(5, 5)
+    unless(seen, rows.clamp(0, 1), "negative outputs count by their size: |output|.")
+    unless(seen, rows.abs(), "a brightness is at most 1.")
     same(seen, expected, "For output = y + 0.5 the picture")
     weight = torch.zeros(7, 7)
     weight[4, :4], weight[5, [2, 4]], weight[6, [0, 4, 5]] = drawn(4), drawn(2, seed=1), drawn(3, seed=2)

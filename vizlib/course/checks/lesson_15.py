@@ -1,55 +1,45 @@
 """Checks of the exercises of notebook 15, textures and FRAME."""
 
+from collections.abc import Callable
+
 import torch
 
-from .verdict import NotYet, drawn, exercise, same
+from .verdict import NotYet, drawn, exercise, same, unless
 
 
 @exercise("15.1")
-def gram_matrix(answer):
+def gram_matrix(answer: Callable) -> None:
     """answer(a) -> (K, K): for activations (K, h, w), the mean over positions of a_k a_l."""
     a = torch.tensor([[[1.0, 2], [0, 1]], [[0.0, 1], [3, 0]]])
     seen = answer(a.clone())
-    if (
-        isinstance(seen, torch.Tensor)
-        and seen.shape == (2, 2)
-        and torch.allclose(seen.float(), torch.tensor([[6.0, 2], [2, 10]]))
-    ):
-        raise NotYet(
-            "this is the sum over positions; a larger picture would have a larger one. Take the mean."
-        )
+    unless(
+        seen,
+        torch.tensor([[6.0, 2], [2, 10]]),
+        "this is the sum over positions; a larger picture would have a larger one. Take the mean.",
+    )
     same(seen, torch.tensor([[1.5, 0.5], [0.5, 2.5]]), "For (1 2 0 1) and (0 1 3 0) the matrix")
     a = drawn(5, 3, 4)
     same(answer(a.clone()), torch.einsum("kyx,lyx->kl", a, a) / 12, "For noise the matrix")
 
 
 @exercise("15.2")
-def langevin_step(answer):
+def langevin_step(answer: Callable) -> None:
     """answer(x, slope, sigma, eps, z) -> x after one step: eps^2 / 2 (slope - x / sigma^2) uphill, and eps z
     of noise.
     """
     x, slope, z = drawn(2, 3, 4, 4), drawn(2, 3, 4, 4, seed=1), drawn(2, 3, 4, 4, seed=2)
-    seen, expected = (
-        answer(x.clone(), slope.clone(), 2.0, 0.5, z.clone()),
-        x + 0.125 * (slope - x / 4) + 0.5 * z,
-    )
-    if isinstance(seen, torch.Tensor) and seen.shape == x.shape:
-        for words, wrong in (
-            ("the pull back to the middle is missing", x + 0.125 * slope + 0.5 * z),
-            (
-                "the pull back is divided by sigma; it should be by its square",
-                x + 0.125 * (slope - x / 2) + 0.5 * z,
-            ),
-            ("the noise is missing", expected - 0.5 * z),
-            ("the noise has the factor of the slope; it should have eps", expected - 0.375 * z),
-        ):
-            if torch.allclose(seen, wrong, atol=1e-5):
-                raise NotYet(f"{words}.")
+    seen = answer(x.clone(), slope.clone(), 2.0, 0.5, z.clone())
+    expected = x + 0.125 * (slope - x / 4) + 0.5 * z
+    by_sigma = x + 0.125 * (slope - x / 2) + 0.5 * z
+    unless(seen, x + 0.125 * slope + 0.5 * z, "the pull back to the middle is missing.")
+    unless(seen, by_sigma, "the pull back is divided by sigma; it should be by its square.")
+    unless(seen, expected - 0.5 * z, "the noise is missing.")
+    unless(seen, expected - 0.375 * z, "the noise has the factor of the slope; it should have eps.")
     same(seen, expected, "The picture after a step")
 
 
 @exercise("15.3")
-def frame_round(answer):
+def frame_round(answer: Callable) -> None:
     """answer(filters, x, w, observed, sigma, eps, rate, z) -> x, w: a Langevin step, then the weights learn
     from the new pictures.
     """
@@ -68,17 +58,8 @@ def frame_round(answer):
     if not (isinstance(seen, tuple) and len(seen) == 2):
         raise NotYet(f"the answer is the pair x, w; yours is a {type(seen).__name__}.")
     same(seen[0], moved, "The pictures")
-    for words, wrong in (
-        ("the weights fall where they should rise: observed minus synthesised", 2 * w - learned),
-        (
-            "the weights learned from the pictures before the step",
-            w + 0.1 * (observed - filters(x).mean((0, 2, 3))),
-        ),
-    ):
-        if (
-            isinstance(seen[1], torch.Tensor)
-            and seen[1].shape == w.shape
-            and torch.allclose(seen[1], wrong, atol=1e-5)
-        ):
-            raise NotYet(f"{words}.")
+    too_early = w + 0.1 * (observed - filters(x).mean((0, 2, 3)))
+    falling = "the weights fall where they should rise: observed minus synthesised."
+    unless(seen[1], 2 * w - learned, falling)
+    unless(seen[1], too_early, "the weights learned from the pictures before the step.")
     same(seen[1], learned, "The weights")

@@ -1,5 +1,7 @@
 """Checks of the exercises of notebook 19, side by side."""
 
+from collections.abc import Callable
+
 import torch
 
 from ...attribution import energy_inside, pointing_game
@@ -8,7 +10,7 @@ from .verdict import NotYet, drawn, exercise, number
 
 
 @exercise("19.1")
-def hits_within(answer):
+def hits_within(answer: Callable) -> None:
     """answer(maps, masks, tolerance) -> (N,) of True and False: is the highest point at most `tolerance`
     pixels beside the object?
     """
@@ -32,7 +34,7 @@ def hits_within(answer):
 
 
 @exercise("19.2")
-def paired_difference(answer):
+def paired_difference(answer: Callable) -> None:
     """answer(a, b) -> (mean, standard error) of the paired differences a_i - b_i."""
     for a, b, mean, error in (
         ([3, 5, 4, 8], [1, 4, 2, 3], 2.5, 0.8660),
@@ -63,7 +65,7 @@ PLACES = (
 
 
 @exercise("19.3")
-def blind_map(answer):
+def blind_map(answer: Callable) -> None:
     """answer(image) -> (1, 1, H, W): a map that sees the picture only, with at least 3.2 times chance on
     three objects, on average.
     """

@@ -1,6 +1,4 @@
-"""How the networks of this course were trained. From a terminal: python -m vizlib.training NAME --data
-PATH
-"""
+"""How the networks of this course were trained: python -m vizlib.training NAME --data PATH"""
 
 from .classifier import RECIPES, Recipe, train_classifier
 from .decoders import DecoderRecipe, train_decoders

@@ -1,8 +1,11 @@
 """python -m vizlib.training NAME --data PATH"""
 
+from __future__ import annotations
+
 import argparse
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from ...errors import VizlibError
@@ -18,7 +21,7 @@ NUMBERS = ("equivariance", "stitching")  # measured, not trained
 NAMES = (*RECIPES, "scenenet", "objectnet", "decoders", "decoder-controls", *NUMBERS)
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m vizlib.training",
         description="Train one of the course's own networks. Stop it with Ctrl-C when you like: "

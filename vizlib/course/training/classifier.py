@@ -1,13 +1,19 @@
 """Training zfnet and its relatives on Tiny ImageNet."""
 
+from __future__ import annotations
+
 import copy
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from ...models.architectures import PLAIN, PlainNet
+from ...models.seeded import seeded_init
 from .batches import MEAN, STD, Batches, validation
 from .fitting import Run, fit
 from .tiny_imagenet import SIDE, read_tiny_imagenet
@@ -20,23 +26,23 @@ class Recipe:
 
     crops: stages (epochs, side). The first epochs see a smaller part of each picture at its full resolution,
         which costs less.
-    rate, decay: highest learning rate and weight decay. smoothing: of the labels. keep: epochs after which a
-        copy is kept.
+    rate, decay: highest learning rate and weight decay. smoothing: of the labels.
+    keep: epochs after which a copy is kept.
     """
 
-    crops: tuple = ((11, 48), (5, 64))
+    crops: tuple[tuple[int, int], ...] = ((11, 48), (5, 64))
     batch: int = 128
     rate: float = 0.2
     decay: float = 5e-4
     smoothing: float = 0.1
-    keep: tuple = ()
+    keep: tuple[int, ...] = ()
     seed: int = 0
 
     @property
-    def epochs(self):
+    def epochs(self) -> int:
         return sum(epochs for epochs, _ in self.crops)
 
-    def side(self, epoch):
+    def side(self, epoch: int) -> int:
         """The side of the pictures in this epoch, counted from 0."""
         for epochs, side in self.crops:
             if epoch < epochs:
@@ -62,7 +68,7 @@ WHAT = {
 }
 
 
-def sgd(model, rate, decay):
+def sgd(model: nn.Module, rate: float, decay: float) -> torch.optim.SGD:
     """Stochastic gradient descent with Nesterov's momentum; biases and batch-norm are not decayed."""
     weights = [p for p in model.parameters() if p.dim() > 1]
     others = [p for p in model.parameters() if p.dim() <= 1]
@@ -71,9 +77,14 @@ def sgd(model, rate, decay):
 
 
 @torch.no_grad()
-def average(model, state, batch, count):
-    """Give `model` the mean of its own weights and those of `state`, and batch-norm statistics that fit them,
-    from `count` batches.
+def average(
+    model: nn.Module,
+    state: dict[str, torch.Tensor],
+    batch: Callable[[int], tuple[torch.Tensor, torch.Tensor]],
+    count: int,
+) -> None:
+    """Stochastic weight averaging of two ends: give `model` the mean of its own weights and those of `state`,
+    and batch-norm statistics that fit them, from `count` batches.
 
     Izmailov, Podoprikhin, Garipov, Vetrov & Wilson 2018, "Averaging Weights Leads to Wider Optima and Better
     Generalization".
@@ -81,7 +92,7 @@ def average(model, state, batch, count):
     for key, value in model.state_dict().items():
         if value.is_floating_point():
             value.lerp_(state[key], 0.5)
-    norms = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # the plain mean over the batches
@@ -92,7 +103,15 @@ def average(model, state, batch, count):
     model.eval()
 
 
-def train_classifier(name, data, out, *, recipe=None, second=None, tell=print):
+def train_classifier(
+    name: str,
+    data: str | Path,
+    out: str | Path,
+    *,
+    recipe: Recipe | None = None,
+    second: Recipe | None = None,
+    tell: Callable[[str], object] = print,
+) -> Path:
     """Train "zfnet", "zfnet-b" or "zfnet-coarse" on Tiny ImageNet in the folder `data`; write weights, cards
     and checkpoints to `out`.
 
@@ -107,8 +126,7 @@ def train_classifier(name, data, out, *, recipe=None, second=None, tell=print):
     tell("reading the pictures ...")
     train, val = read_tiny_imagenet(data, "train"), read_tiny_imagenet(data, "val")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    with torch.random.fork_rng():
-        torch.manual_seed(recipe.seed)
+    with seeded_init(recipe.seed):
         model = PlainNet(PLAIN[name], len(train.names), norm=True)
     model = model.to(device, memory_format=torch.channels_last)
     batch = Batches(train, recipe)

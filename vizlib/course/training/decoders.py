@@ -2,13 +2,20 @@
 were made to be decoded.
 """
 
-from dataclasses import asdict, dataclass
+from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from ...layers import record
+from ...models.network import Network
+from ...models.seeded import seeded_init
 from ...representation.decoding import Autoencoder, Decoder
 from .batches import Batches
 from .classifier import Recipe
@@ -30,13 +37,13 @@ class DecoderRecipe:
 
 
 class Inverters(nn.Module):
-    """Decoders for layers of networks that stay as they are, and an autoencoder if asked for: pictures ->
-    (decoders, N, 3, 64, 64).
+    """Decoders for layers of networks that stay as they are, and an autoencoder if asked for: from pictures
+    (N, 3, 64, 64) to (decoders, N, 3, 64, 64). All networks and pictures are on one device.
 
     codes: {name: (network, layer)}.
     """
 
-    def __init__(self, codes, autoencoder=False):
+    def __init__(self, codes: dict[str, tuple[Network, str]], autoencoder: bool = False) -> None:
         super().__init__()
         self.codes = codes  # a plain dict: the networks are no part of what is trained or saved
         # a module's name may hold no dot
@@ -45,7 +52,7 @@ class Inverters(nn.Module):
         )
         self.autoencoder = Autoencoder(norm=True) if autoencoder else None
 
-    def encode(self, images):
+    def encode(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
         """{name: codes}, with one forward pass per network."""
         out = {}
         for net in dict.fromkeys(net for net, _ in self.codes.values()):
@@ -54,42 +61,50 @@ class Inverters(nn.Module):
             out |= {name: taken[layer] for name, layer in mine.items()}
         return out
 
-    def forward(self, images):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
         decoded = [self.decoders[name](code) for name, code in self.encode(images).items()]
         return torch.stack(decoded + ([self.autoencoder(images)] if self.autoencoder else []))
 
 
-def pixel_error(images, decoded):
-    """Mean of ||x - f|| over the mean distance of two different pictures x: 0 is perfect, the mean picture
-    gets about 0.71.
+def pixel_error(images: torch.Tensor, decoded: torch.Tensor) -> float:
+    """Normalized reconstruction error: the mean of ||x - f|| over the mean distance of two different pictures
+    x. 0 is perfect, the mean picture gets about 0.71.
     """
     x, f = images.flatten(1), decoded.flatten(1)
     return float((x - f).norm(dim=1).mean() / (torch.cdist(x, x).sum() / (len(x) * (len(x) - 1))))
 
 
-def pictures(pixels):
+def pictures(pixels: np.ndarray) -> torch.Tensor:
     """(N, H, W, 3) uint8 -> (N, 3, H, W) in [0, 1]"""
     return torch.from_numpy(pixels).permute(0, 3, 1, 2).float().div(255)
 
 
-def train_decoders(name, data, out, *, load, recipe=None, tell=print):
+def train_decoders(
+    name: str,
+    data: str | Path,
+    out: str | Path,
+    *,
+    load: Callable[[str], Network],
+    recipe: DecoderRecipe | None = None,
+    tell: Callable[[str], object] = print,
+) -> str | Path:
     """Train "decoders" (one for each of four layers of zfnet) or "decoder-controls" (of untrained zfnet's
-    pool5; the autoencoder).
+    pool5; the autoencoder) on Tiny ImageNet in the folder `data`, where the network is.
 
-    load: function from "zfnet" or "zfnet@0" to a Network. Writes weights, cards and checkpoint to `out`, and
-    returns that folder.
+    load: function from "zfnet" or "zfnet@0" to a Network.
+    Writes weights, cards and checkpoint to `out`, and returns that folder.
     """
     recipe = recipe or DecoderRecipe()
     tell("reading the pictures ...")
     train, val = read_tiny_imagenet(data, "train"), read_tiny_imagenet(data, "val")
     batches = Batches(train, Recipe(crops=((recipe.epochs, SIDE),), batch=recipe.batch, seed=recipe.seed))
-    with torch.random.fork_rng():
-        torch.manual_seed(recipe.seed)
-        if name == "decoders":
-            model = Inverters({f"zfnet-{layer}": (load("zfnet"), layer) for layer in LAYERS})
-        else:
-            model = Inverters({"zfnet@0-pool5": (load("zfnet@0"), "pool5")}, autoencoder=True)
-    for key, codes in model.encode(pictures(train.images[:: max(1, len(train) // 500)])).items():
+    net, layers = (load("zfnet"), LAYERS) if name == "decoders" else (load("zfnet@0"), ("pool5",))
+    codes = {f"{net.name}-{layer}": (net, layer) for layer in layers}
+    with seeded_init(recipe.seed):
+        model = Inverters(codes, autoencoder=name != "decoders")
+    model = model.to(net.mean.device)
+    some = pictures(train.images[:: max(1, len(train) // 500)]).to(net.mean.device)
+    for key, codes in model.encode(some).items():
         model.decoders[key].standardize.measure(codes)
 
     def batch(step):
@@ -121,7 +136,7 @@ def _write(model, images, out, card, tell):
     """Round each decoder to half precision, measure it on validation pictures, write it."""
     for name, (net, layer) in model.codes.items():
         decoder = folded(model.decoders[name], example=torch.zeros(1, *net.layer(layer).shape))
-        error = pixel_error(images, decoder(record(net, images, layer)[layer]).clamp(0, 1))
+        error = pixel_error(images, decoder(record(net, images, layer)[layer].cpu()).clamp(0, 1))
         tell(f"{name}: pixel error {error:.3f}")
         code = {
             "network": net.name,

@@ -2,8 +2,11 @@
 Vedaldi 2015).
 """
 
+from __future__ import annotations
+
 import datetime
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +15,10 @@ import torch
 from ...files import write_whole
 from ...images.warps import H_FLIP, V_FLIP, rotation, scaling
 from ...layers import record, resume
+from ...models.network import Network
 from ...representation.equivariance import (
     METHODS,
+    EquivariantMap,
     fit_equivariance,
     map_error,
     samples_of,
@@ -37,14 +42,21 @@ WARPS = {
 K, RIDGE, SAMPLES, RATE, KEPT = 25, 0.03, 4096, 1e-4, 0.95
 
 
-def measure_equivariance(data, out, net, *, steps=60, tell=print):
+def measure_equivariance(
+    data: str | Path,
+    out: str | Path,
+    net: Network,
+    *,
+    steps: int = 60,
+    tell: Callable[[str], object] = print,
+) -> Path:
     """Fit M_g for every warp and layer by regression and by the task; measure the classifier with and
-    without. Writes equivariance.json.
+    without. Writes equivariance.json to `out`.
 
-    data: the folder of Tiny ImageNet. net: zfnet. Of every ten validation pictures, which the network has not
-        seen in training, two are to
-    fit on and one is to measure on. steps: of the task's optimizer, 64 pictures each. Returns the path of the
-        file.
+    data: the folder of Tiny ImageNet. Of every ten validation pictures, which the network has not seen in
+        training, two are to fit on and one is to measure on.
+    net: zfnet. steps: of the task's optimizer, 64 pictures each.
+    Returns the path of the file.
     """
     tell("reading the pictures ...")
     everything = read_tiny_imagenet(data, "val")
@@ -95,13 +107,15 @@ def measure_equivariance(data, out, net, *, steps=60, tell=print):
     return path
 
 
-def errors(logits, labels):
-    """Shares of pictures whose label is not the first answer, and not among the first five."""
-    right = logits.topk(5, 1).indices == labels[:, None]
+def errors(logits: torch.Tensor, labels: torch.Tensor) -> list[float]:
+    """Top-1 and top-5 error: the shares of pictures whose label is not the first answer, and not among the
+    first five.
+    """
+    right = logits.topk(5, 1).indices.cpu() == labels[:, None].cpu()
     return [round(1 - float(right[:, :k].any(1).float().mean()), 4) for k in (1, 5)]
 
 
-def still(net, codes, labels, M):
+def still(net: Network, codes: torch.Tensor, labels: torch.Tensor, M: EquivariantMap) -> int:
     """How many channels can stay what they are, those that move least first, before the accuracy falls below
     95 % of M's. By bisection.
     """

@@ -2,13 +2,18 @@
 each with its name.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 
 from ...images.collage import portraits, scene_objects
 from ...models.architectures import PLAIN, PlainNet
+from ...models.seeded import seeded_init
 from .batches import MEAN, STD
 from .classifier import sgd
 from .fitting import fit
@@ -18,7 +23,7 @@ from .weights import accuracy, card_of_run, folded, write_weights
 
 @dataclass(frozen=True)
 class ObjectRecipe:
-    """steps batches of `batch` new pictures each; the rest as in the classifier's Recipe."""
+    """`steps` batches of `batch` new pictures each; the rest as in the classifier's Recipe."""
 
     steps: int = 400
     batch: int = 96
@@ -27,14 +32,20 @@ class ObjectRecipe:
     seed: int = 0
 
 
-def train_objectnet(out, *, recipe=None, tell=print, count=2000):
-    """Train objectnet; write weights, card and checkpoint to `out`. count: pictures to measure it on. Returns
-    the path of the weights.
+def train_objectnet(
+    out: str | Path,
+    *,
+    recipe: ObjectRecipe | None = None,
+    tell: Callable[[str], object] = print,
+    count: int = 2000,
+) -> Path:
+    """Train objectnet; write weights, card and checkpoint to `out`. Returns the path of the weights.
+
+    count: pictures to measure it on. A stopped training goes on when this is called again.
     """
     recipe, names = recipe or ObjectRecipe(), scene_objects()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    with torch.random.fork_rng():
-        torch.manual_seed(recipe.seed)
+    with seeded_init(recipe.seed):
         model = PlainNet(PLAIN["objectnet"], len(names), norm=True)
     model = model.to(device, memory_format=torch.channels_last)
 

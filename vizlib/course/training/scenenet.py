@@ -1,12 +1,17 @@
 """Training scenenet: a name for the scene is all it is told; no object is ever named or outlined."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 
-from ...images.collage import collages, scenes
+from ...images.collage import Collages, collages, scenes
 from ...models.architectures import PLAIN, PlainNet
+from ...models.seeded import seeded_init
 from .batches import MEAN, STD
 from .classifier import sgd
 from .fitting import fit
@@ -24,38 +29,46 @@ FRESH = 1_000_000  # seeds from here on are for measuring, those below for train
 
 @dataclass(frozen=True)
 class SceneRecipe:
-    """steps batches of `batch` new collages each; keep: steps after which a copy is kept; the rest as in the
-    classifier's Recipe.
+    """`steps` batches of `batch` new collages each; keep: steps after which a copy is kept; the rest as in
+    the classifier's Recipe.
     """
 
     steps: int = 1200
     batch: int = 128
     rate: float = 0.1
     decay: float = 5e-4
-    keep: tuple = (0, 100, 300)
+    keep: tuple[int, ...] = (0, 100, 300)
     seed: int = 0
 
 
-def prepared(made):
+def prepared(made: Collages) -> tuple[torch.Tensor, torch.Tensor]:
     """Collages as scenenet's first convolution takes them: (inputs, labels)."""
     return (made.images - MEAN[0]).div_(STD[0]).contiguous(memory_format=torch.channels_last), made.labels
 
 
-def test_batches(count, seed=FRESH, **options):
+def fresh_batches(
+    count: int, seed: int = FRESH, **options: object
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """(inputs, labels) pairs of 100 collages that no training has seen."""
     for i in range(count // 100):
         yield prepared(collages(100, (seed, i), size=SIDE, **options))
 
 
-def train_scenenet(out, *, recipe=None, tell=print, count=2000):
-    """Train scenenet; write weights, cards and checkpoint to `out`. count: collages to measure it on. Returns
-    the path of the weights.
+def train_scenenet(
+    out: str | Path,
+    *,
+    recipe: SceneRecipe | None = None,
+    tell: Callable[[str], object] = print,
+    count: int = 2000,
+) -> Path:
+    """Train scenenet; write weights, cards and checkpoint to `out`. Returns the path of the weights.
+
+    count: collages to measure it on. A stopped training goes on when this is called again.
     """
     recipe = recipe or SceneRecipe()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     kinds = [row["kind"] for row in scenes()]
-    with torch.random.fork_rng():
-        torch.manual_seed(recipe.seed)
+    with seeded_init(recipe.seed):
         model = PlainNet(PLAIN["scenenet"], len(kinds), norm=True)
     model = model.to(device, memory_format=torch.channels_last)
     card = {
@@ -74,7 +87,7 @@ def train_scenenet(out, *, recipe=None, tell=print, count=2000):
     def finish(label, steps, **more):
         plain = folded(model, torch.zeros(1, 3, SIDE, SIDE))
         measured = {
-            what: accuracy(plain, test_batches(count, **options), top=(1,))[0]
+            what: accuracy(plain, fresh_batches(count, **options), top=(1,))[0]
             for what, options in TRIALS.items()
         }
         tell(f"{label}: " + ", ".join(f"{what} {top1:.3f}" for what, top1 in measured.items()))

@@ -2,13 +2,17 @@
 Vedaldi 2015).
 """
 
+from __future__ import annotations
+
 import datetime
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
 from ...files import write_whole
+from ...models.network import Network
 from ...representation.convergent import match_units
 from ...representation.stitching import fit_stitch, franken, train_stitch
 from .equivariance import errors
@@ -17,13 +21,23 @@ from .tiny_imagenet import read_tiny_imagenet, some
 LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5")
 
 
-def measure_stitching(data, out, load, *, pictures=6000, validation=4000, steps=300, tell=print):
+def measure_stitching(
+    data: str | Path,
+    out: str | Path,
+    load: Callable[[str], Network],
+    *,
+    pictures: int = 6000,
+    validation: int = 4000,
+    steps: int = 300,
+    tell: Callable[[str], object] = print,
+) -> Path:
     """Stitch zfnet, untrained zfnet@0, and zfnet-b itself into zfnet-b at every layer; measure the errors.
-    Writes stitching.json.
+    Writes stitching.json to `out`.
 
-    data: the folder of Tiny ImageNet. load: function from a name to a Network. pictures: from the training
-        part, to fit; validation:
-    pictures to measure on; steps: of the task's optimizer, 64 pictures each. Returns the path of the file.
+    data: the folder of Tiny ImageNet. load: function from a name to a Network.
+    pictures: from the training part, to fit. validation: pictures to measure on.
+    steps: of the task's optimizer, 64 pictures each.
+    Returns the path of the file.
     """
     tell("reading the pictures ...")
     x, x_labels = some(read_tiny_imagenet(data, "train"), pictures)

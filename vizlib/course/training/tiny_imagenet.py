@@ -1,5 +1,7 @@
 """Reading Tiny ImageNet, as people download it (a folder of JPEGs) and as packed arrays."""
 
+from __future__ import annotations
+
 import csv
 import io
 import zipfile
@@ -29,20 +31,19 @@ class Pictures:
 
     images: np.ndarray
     labels: np.ndarray
-    names: tuple
+    names: tuple[str, ...]
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.labels)
 
 
-def read_tiny_imagenet(folder, split):
+def read_tiny_imagenet(folder: str | Path, split: str) -> Pictures:
     """The pictures of `split`, "train" or "val", from `folder`: Pictures.
 
     The folder holds either train/, val/, wnids.txt and words.txt (as downloaded) or train-*.npz, val.npz and
-        classes.tsv (packed: WebP or
-    JPEG files joined in `bytes`, cut at `offsets`, with `labels`).
+    classes.tsv (packed: WebP or JPEG files joined in `bytes`, cut at `offsets`, with `labels`).
     Raises VizlibError if the folder is missing or empty, does not hold 200 classes, or holds a file that
-        cannot be read.
+    cannot be read.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -55,7 +56,7 @@ def read_tiny_imagenet(folder, split):
     raise VizlibError(f"{str(folder)!r} is not Tiny ImageNet: it holds {inside}. {HELP}")
 
 
-def some(pictures, most):
+def some(pictures: Pictures, most: int) -> tuple[torch.Tensor, torch.Tensor]:
     """About `most` of the pictures, of all classes alike, for a network: (N, 3, 64, 64) in [0, 1], and their
     labels (N,).
     """

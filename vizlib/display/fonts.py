@@ -1,0 +1,78 @@
+"""Labels in any script: characters that the usual font lacks are drawn in another font of this machine."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from matplotlib.text import Text
+
+# Tried first where several fonts have the characters; any other font that has them will do as well.
+PREFERRED = ("Noto Sans", "Source Han Sans", "WenQuanYi", "PingFang", "Hiragino", "Microsoft YaHei", "Malgun")
+LAST_RESORT = "Last Resort High-Efficiency"  # comes with matplotlib: a box that names the script
+
+
+def make_legible(fig: Figure) -> None:
+    """Give every text of a figure fonts in which all of its characters can be drawn.
+
+    Where this machine has none, boxes are drawn, and a warning says what to install.
+    """
+    from matplotlib.text import Text
+
+    for ax in fig.axes:
+        if ax.axison:
+            for axis in (ax.xaxis, ax.yaxis):
+                axis.get_ticklabels()  # from now on the ticks carry their texts
+    for text in fig.findobj(Text):
+        missing = _missing(text)
+        if missing:
+            text.set_fontfamily([*text.get_fontfamily(), _font_with(missing) or _no_font(missing)])
+
+
+def _missing(text: Text) -> frozenset[str]:
+    words = text.get_text()
+    if words.isascii():
+        return frozenset()
+    from matplotlib.font_manager import FontProperties, findfont
+
+    paths = (str(findfont(FontProperties(family=[family]))) for family in text.get_fontfamily())
+    known = frozenset().union(*map(_characters, paths))
+    return frozenset(c for c in words if not c.isspace() and ord(c) not in known)
+
+
+@functools.lru_cache(512)
+def _characters(path: str) -> frozenset[int]:
+    """The code points that a font file can draw; none for files that cannot be read or scaled."""
+    from matplotlib.ft2font import FT2Font
+
+    try:
+        font = FT2Font(path)
+        return frozenset(font.get_charmap()) if font.scalable else frozenset()
+    except (OSError, RuntimeError):
+        return frozenset()
+
+
+@functools.lru_cache(512)
+def _font_with(characters: frozenset[str]) -> str | None:
+    """The name of a font of this machine that has all of these characters."""
+    from matplotlib.font_manager import fontManager
+
+    wanted = frozenset(map(ord, characters))
+    fonts = [font for font in fontManager.ttflist if not font.name.startswith("Last Resort")]
+    for font in sorted(fonts, key=lambda font: not font.name.startswith(PREFERRED)):
+        if wanted <= _characters(str(font.fname)):
+            return font.name
+    return None
+
+
+@functools.lru_cache(512)  # one warning for each set of characters
+def _no_font(characters: frozenset[str]) -> str:
+    warnings.warn(
+        f"No font of this machine can draw {''.join(sorted(characters))[:20]!r}: boxes stand in their place. "
+        "Install a font for this script, such as Noto Sans CJK, and start again.",
+        stacklevel=2,
+    )
+    return LAST_RESORT
