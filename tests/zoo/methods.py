@@ -396,7 +396,7 @@ def draw_anatomy(case):
 
 
 def top_patches(case):
-    found = vz.strongest(case.net, [case.image, case.other], case.layer, top=2)
+    found = vz.top_patches(case.net, [case.image, case.other], case.layer, top=2)
     peaks = torch.stack([case.tapped(case.layer, x)[0].amax((1, 2)) for x in (case.image, case.other)], 1)
     case.close(found.values, peaks.sort(dim=1, descending=True).values, SAME)
     assert found.patches(0).shape[:2] == (2, 3)
@@ -405,7 +405,7 @@ def top_patches(case):
 def dissect(case):
     """The first unit's overlap with each object, worked out again."""
     scenes = vz.collages(["farm", "kitchen_table"], size=case.side)
-    found = vz.detectors(case.net, scenes, case.layer, top=0.05)
+    found = vz.dissect(case.net, scenes, case.layer, top=0.05)
     maps = torch.cat([case.tapped(case.layer, x[None])[:, 0] for x in scenes.images])
     threshold = maps.flatten().kthvalue(max(1, round(0.95 * maps.numel()))).values
     strong = F.interpolate(maps[:, None], scenes.images.shape[-2:], mode="bilinear")[:, 0] > threshold
