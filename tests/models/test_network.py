@@ -225,7 +225,7 @@ def test_mean_and_std_may_be_given_in_any_way(network, pictures, mean):
         ({"mean": float("nan")}, "mean is a number, or one for red"),
         ({"side": "224"}, "input_size is a number of pixels"),
         ({"side": (1, 2, 3, 4)}, "input_size is the side of a square"),
-        ({"device": "gpu"}, "There is no device 'gpu' here"),
+        ({"device": "gpu"}, "device is .auto., .cpu., .cuda.*this is .gpu."),
         (
             {"labels": {0: "a", 7: "b", 1: "c", 2: "d", 3: "e"}},
             r"the dict of labels has the indices \[0, 1, 2, 3, 7\]",

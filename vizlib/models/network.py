@@ -16,7 +16,9 @@ from ..errors import VizlibError, did_you_mean
 from ..images.check import check_images, check_shape
 from ..layers.receptive import EVERYTHING, FieldTracer, ReceptiveField
 from ..table import Card, Table
+from ..threads import yield_to_others
 from . import admission
+from .devices import find_device
 from .fold import fold_batchnorm, make_plain
 from .labels import find_class
 from .naming import looks_like_vgg, readable_names
@@ -174,6 +176,7 @@ class Network(nn.Module):
 
     def unchecked(self, images: torch.Tensor) -> torch.Tensor:
         """Logits, whatever goes in: for passes in which a layer's output is replaced by other rows."""
+        yield_to_others()
         with _float32(self.device):
             logits = admission.read(self._output, self.model(self._normalized(images)))
         if self.task == "binary":
@@ -394,16 +397,10 @@ def _height_and_width(size: Any) -> tuple[int, int]:
 
 def _device(device: Any, model: nn.Module) -> torch.device:
     """Where to compute: `device`, or where the model's weights are."""
-    if device is None:
-        tensor = next((t for t in (*model.parameters(), *model.buffers())), None)
-        return torch.device("cpu") if tensor is None else tensor.device
-    try:
-        found = torch.device(device)
-        torch.empty(1, device=found)
-    except (RuntimeError, TypeError, AssertionError, AttributeError) as problem:
-        said = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
-        raise VizlibError(f"There is no device {device!r} here ({said}). There is always 'cpu'.") from problem
-    return found
+    if device is not None:
+        return find_device(device)
+    tensor = next((t for t in (*model.parameters(), *model.buffers())), None)
+    return torch.device("cpu") if tensor is None else tensor.device
 
 
 def _two_pictures(size: tuple[int, int]) -> torch.Tensor:
