@@ -48,8 +48,10 @@ def check_shape(images):
         hint = "Add the batch dimension: images[None]."
     elif shape[-1:] == (3,):
         hint = "The channels come before height and width: images.movedim(-1, -3)."
-    elif images.dim() == 4 and shape[1] in (1, 4):
-        hint = "vz.open_image(...) turns grey and transparent pictures into RGB."
+    elif images.dim() == 4 and shape[1] == 1:
+        hint = "Grey pictures become RGB by images.expand(-1, 3, -1, -1)."
+    elif images.dim() == 4 and shape[1] == 4:
+        hint = "vz.open_image(picture) turns a transparent picture into RGB."
     else:
-        hint = "vz.open_image(...) makes such a tensor from files and arrays."
+        hint = "vz.open_image(...) makes such a tensor from files, arrays and grey or transparent tensors."
     raise VizlibError(f"Pictures have the shape (N, 3, H, W); this one has {shape}. {hint}")
