@@ -26,7 +26,8 @@ def public():
             names[f"{package.__name__.removeprefix('vizlib.')}.{name}"] = getattr(package, name)
     found = {}
     for name, value in names.items():
-        ours = callable(value) and getattr(value, "__module__", "").startswith("vizlib")
+        ours = inspect.isroutine(value) or inspect.isclass(value)
+        ours = ours and getattr(value, "__module__", "").startswith("vizlib")
         if ours and not any(value is other for other in found.values()):
             found[name] = value
     return found
