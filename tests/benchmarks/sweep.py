@@ -111,9 +111,8 @@ def main():
         make_folder(folder, options.pictures)
         net, pictures = vz.load(), vz.folder(folder).part(0, options.pictures)
         channels = sum(net.layer(name).shape[0] for name in LAYERS)
-        print(
-            f"{channels} channels of {len(LAYERS)} layers, {len(pictures)} files, {torch.get_num_threads()} threads"
-        )
+        threads = torch.get_num_threads()
+        print(f"{channels} channels of {len(LAYERS)} layers, {len(pictures)} files, {threads} threads")
         ours, floor = speed(net, pictures)
         for clock, mine, bare in zip(("wall", "processor"), ours, floor, strict=True):
             scale = TEN_THOUSAND / len(pictures)
