@@ -49,9 +49,9 @@ class EquivariantMap:
         """M^T w for weights w (K, h, w) of a linear score, and <w, bias>: <w, M f> = <M^T w, f> + <w, bias>
         for every code f.
         """
-        with torch.enable_grad():
-            f = torch.zeros_like(w)[None].requires_grad_()
-            value = (w * self(f)[0]).sum()
+        with torch.inference_mode(False), torch.enable_grad():
+            f, w = torch.zeros_like(w)[None].requires_grad_(), w.detach().clone()
+            value = (w * replace(self, weight=self.weight.clone(), bias=self.bias.clone())(f)[0]).sum()
             return torch.autograd.grad(value, f)[0][0], value.detach()
 
     def moved(self) -> torch.Tensor:

@@ -100,7 +100,7 @@ def top_patches(
     layers: str | Sequence[str],
     *,
     top: int = 9,
-    batch_size: int = 32,
+    batch_size: int = 16,
     progress: Progress | None = None,
     client: Any = None,
     checkpoint: Any = None,
@@ -114,6 +114,7 @@ def top_patches(
         sizes may differ: a convolutional layer runs over a picture of any size. Only numbers are kept, not
         pictures.
     layers: a name, which gives one TopPatches, or a list of names, which gives a dict of them.
+    batch_size: pictures at a time; 16 of 224 pixels take lite0 some 300 MB.
     progress, client, checkpoint: as in `vz.sweep.run`; when it is stopped, the pictures not yet seen are left
         out.
     Raises VizlibError for a layer without positions or pictures that cannot be used.
