@@ -4,6 +4,7 @@ import doctest
 import importlib
 import inspect
 import pkgutil
+import sys
 
 import pytest
 import torch
@@ -39,7 +40,8 @@ PUBLIC = public()
 def examples(value, name):
     """The examples in the docstrings of a function, or of a class and its methods."""
     finder = doctest.DocTestFinder(recurse=inspect.isclass(value))
-    given = {"vz": vz, "torch": torch}
+    home = vars(sys.modules[value.__module__])  # where the other names of its file are known
+    given = {**home, "vz": vz, "torch": torch}
     return [test for test in finder.find(value, name, module=False, globs=given) if test.examples]
 
 
@@ -56,6 +58,8 @@ def test_the_example_does_what_it_says(name, capsys):
 
 def without_hints(value):
     """What of a function or class has no hint: names of parameters, and "return"."""
+    if getattr(value, "_is_protocol", False):  # nobody makes one
+        return set()
     if inspect.isclass(value):
         return without_hints(value.__init__) - {"return"} if "__init__" in vars(value) else set()
     hints = getattr(inspect.unwrap(value), "__annotations__", {})

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from scipy.stats import rankdata
 from skimage.metrics import structural_similarity
 
 from ..errors import VizlibError
@@ -71,6 +70,8 @@ def _pairs(a, b) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 
 def _spearman(x, y):
+    from scipy.stats import rankdata  # here: it takes long to import
+
     x, y = (rankdata(m.ravel()) for m in (x, y))
     x, y = x - x.mean(), y - y.mean()
     norm = np.linalg.norm(x) * np.linalg.norm(y)

@@ -137,6 +137,6 @@ def receptive_field(net: Network, layer: str) -> ReceptiveField:
     layer: a name from `net.layers` or a module path. Raises VizlibError for a layer that does not exist.
 
         >>> vz.receptive_field(vz.load("zfnet"), "conv2").size
-        (15, 15)
+        (25, 25)
     """
     return net.layer(layer).receptive_field

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -49,6 +48,11 @@ class Dissection:
         range too low.
     has (N, C): which picture shows which object. best_pictures (K, up to 100): where each unit is highest.
     grid: the sides of the masks. evidence: what it was counted from, or None where there was too much of it.
+
+        >>> found = vz.dissect(vz.load("scenenet"), vz.collages(8), "relu5")
+        >>> values, which = found.best
+        >>> values.shape
+        torch.Size([192])
     """
 
     layer: str
@@ -62,7 +66,7 @@ class Dissection:
     evidence: Evidence | None
 
     @property
-    def best(self):
+    def best(self) -> tuple[torch.Tensor, torch.Tensor]:
         """For each unit its highest IoU and the object it is with: values (K,), indices into `objects`
         (K,).
         """
@@ -416,9 +420,3 @@ def overlaps(pixels, owners, units, objects):
     both = torch.bincount(unit[inside] * objects + owner[inside], minlength=units * objects)
     area = torch.bincount(owners[owners >= 0], minlength=objects)
     return both.view(units, objects), torch.bincount(unit, minlength=units), area
-
-
-def detectors(net: Network, scenes: Any, layer: str, **options: Any) -> Dissection:
-    """The old name of `dissect`."""
-    warnings.warn("vz.detectors is now vz.dissect", DeprecationWarning, stacklevel=2)
-    return dissect(net, scenes, layer, **options)

@@ -35,6 +35,10 @@ class EquivariantMap:
 
     weight: (K, K, m, m), v in the frame of the warped code; beyond the border the code goes on as at the
     border. bias: (K,).
+
+        >>> net = vz.load("scenenet")
+        >>> vz.fit_equivariance(net, vz.collages(4).images, vz.H_FLIP, layer="conv2", samples=500).layer
+        'conv2'
     """
 
     g: Warp
@@ -183,6 +187,10 @@ def logits_through(net: Network, pictures: Any, M: EquivariantMap, *, batch_size
 def map_error(M: Callable, codes: torch.Tensor, wanted: torch.Tensor) -> float:
     """How far M(codes) is from what is wanted, |M f - f'| / |f' - mean f'| over all places and channels: a
     map to the mean has 1.
+
+        >>> codes = vz.record(vz.load("scenenet"), vz.collages(2).images, "conv3")["conv3"]
+        >>> vz.map_error(lambda f: f, codes, codes)
+        0.0
     """
     spread = wanted - wanted.mean((0, 2, 3), keepdim=True)
     return float((M(codes) - wanted).norm() / spread.norm())

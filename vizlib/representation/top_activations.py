@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,10 +29,13 @@ class TopPatches:
     CPU.
 
     values (K, top): the activation, highest first. picture (K, top): the picture's number. at (K, top, 2):
-    row
-        and column in its map. seen: how many pictures were looked at.
+        row and column in its map. seen: how many pictures were looked at.
     images: the collection they were found in; images[number] is a picture again, (1, 3, H, W).
     field: the layer's receptive field. grey (1, 3, 1, 1): the colour that the network sees as zero.
+
+        >>> found = vz.top_patches(vz.load("scenenet"), vz.collages(5).images, "conv3", top=3)
+        >>> found.patches(0).shape, found.values.shape
+        (torch.Size([3, 3, 49, 49]), torch.Size([128, 3]))
     """
 
     layer: str
@@ -167,11 +169,3 @@ class _Activations:
 
     def __call__(self, numbers, images):
         return numbers, record(self.net, images, self.layers), max(images.shape[-2:])
-
-
-def strongest(
-    net: Network, images: Any, layer: str, *, top: int = 9, progress: Progress | None = None
-) -> TopPatches:
-    """The old name of `top_patches`."""
-    warnings.warn("vz.strongest is now vz.top_patches", DeprecationWarning, stacklevel=2)
-    return top_patches(net, images, layer, top=top, progress=progress)
