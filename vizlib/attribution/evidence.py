@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from skimage.metrics import structural_similarity
 
 from ..errors import VizlibError
 
@@ -49,6 +48,8 @@ def ssim(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
             f"{a.shape[-1]}."
         )
     stretched = (map(_stretch, pair) for pair in pairs)
+    from skimage.metrics import structural_similarity  # here: it takes long to import
+
     return torch.tensor(
         [float(structural_similarity(x, y, channel_axis=0, data_range=1.0)) for x, y in stretched]
     )

@@ -15,7 +15,7 @@ from ..errors import VizlibError
 from ..layers import record
 from ..sweep.histograms import Histogram
 from ..sweep.loops import run
-from ..sweep.reducers import TopActivations
+from ..sweep.reducers import TopActivations, nothing
 from ..table import Table
 from .scenes import Scenes, scenes_of
 
@@ -306,7 +306,7 @@ class Overlaps:
     """
 
     fits: int
-    strong: torch.Tensor | None = None
+    strong: torch.Tensor = field(default_factory=nothing)
     both: dict = field(default_factory=dict)
     area: dict = field(default_factory=dict)
     shows: list = field(default_factory=list)
@@ -321,9 +321,8 @@ class Overlaps:
         shown = [owner.unique().tolist() for owner in owners]
         best = TopActivations(BEST)
         best.update(numbers, {"unit": peak[:, :, None, None]}, 0)
-        unit, picture, pixel = pixels
-        batch = (unit.to(torch.int32), picture.to(torch.int32), pixel.to(torch.int32), peak)
-        batch += (owners.to(torch.int16), objects)
+        small = [index.to(torch.int32) for index in pixels]
+        batch = (*small, peak, owners.to(torch.int16), objects)
         self.merge(
             Overlaps(
                 self.fits,
@@ -346,7 +345,7 @@ class Overlaps:
             name: sum(b[name] for b in (self.both, other.both) if name in b)
             for name in self.both | other.both
         }
-        self.strong = other.strong if self.strong is None else self.strong + other.strong
+        self.strong = self.strong + other.strong if self.shows else other.strong
         self.area = dict(Counter(self.area) + Counter(other.area)) | {
             name: 0 for name in self.both if not self.area.get(name, 0) + other.area.get(name, 0)
         }

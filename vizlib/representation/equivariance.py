@@ -72,7 +72,8 @@ class EquivariantMap:
 
     def leaving(self, channels: torch.Tensor) -> EquivariantMap:
         """The same map, but these channels stay what they are: their rows become those of the identity."""
-        still = places(self.g, self.layer, *self.weight.shape[1:3], self.weight.device)
+        count, size = self.weight.shape[1:3]
+        still = places(self.g, self.layer, count, size, self.weight.device)
         weight, bias = self.weight.clone(), self.bias.clone()
         weight[channels], bias[channels] = still.weight[channels], 0.0
         return replace(self, weight=weight, bias=bias)

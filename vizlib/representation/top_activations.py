@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +46,7 @@ class TopPatches:
     field: ReceptiveField
     grey: torch.Tensor
     seen: int = 0
-    longest: int = field(default=0, repr=False)
+    longest: int = 0
 
     def patches(self, channel: int, side: int | None = None, of: Sequence | None = None) -> torch.Tensor:
         """The patches that made this channel answer, (top, 3, s, s): its receptive field, or `side` pixels
@@ -126,13 +126,17 @@ def top_patches(
     >>> vz.top_patches(net, [photo, photo.flip(3)], "conv3", top=2).patches(0).shape
     torch.Size([2, 3, 45, 45])
     """
-    names, pictures = [layers] if isinstance(layers, str) else list(layers), collection(pictures)
+    asked, pictures = list(layers) if isinstance(layers, (list, tuple)) else [layers], collection(pictures)
     top = whole(top, "top is a number of pictures per channel")
-    for name in names:
-        if not net.layer(name).spatial:
+    infos = {name: net.layer(name) for name in asked}
+    for name, info in infos.items():
+        if not info.spatial:
             raise VizlibError(
                 f"Layer {name!r} has no grid of positions; choose one of those that have in net.layers."
             )
+    if not infos:
+        raise VizlibError("layers is a layer's name or a list of some; this list is empty.")
+    names = [info.name for info in infos.values()]
     found = run(
         pictures,
         _Activations(net, names),
@@ -146,18 +150,18 @@ def top_patches(
     every = {
         name: TopPatches(
             name,
-            found.values[name],
-            found.picture[name],
-            found.at[name],
+            found.values[info.name],
+            found.picture[info.name],
+            found.at[info.name],
             pictures,
-            net.layer(name).receptive_field,
+            info.receptive_field,
             net.neutral.cpu(),
             found.seen,
             found.longest,
         )
-        for name in names
+        for name, info in infos.items()
     }
-    return every[layers] if isinstance(layers, str) else every
+    return every if isinstance(layers, (list, tuple)) else every[layers]
 
 
 @dataclass(frozen=True)
