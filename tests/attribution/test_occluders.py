@@ -194,6 +194,22 @@ def test_a_network_with_a_way_around_the_cut_is_computed_whole(network, redrawn,
     torch.testing.assert_close(maps, by_the_book(net, x, 1, (8, 8), (8, 8), 0), rtol=1e-4, atol=1e-5)
 
 
+def test_no_pass_is_made_over_no_pictures(network, pictures):
+    """A transformer's view(N, -1, K) fails there."""
+
+    class Tokens(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.fc = nn.Conv2d(3, 4, 4, stride=4), nn.Linear(4, 3)
+
+        def forward(self, x):
+            return self.fc(self.conv(x).permute(0, 2, 3, 1).reshape(len(x), -1, 4).relu().mean(1))
+
+    net, x = network(Tokens(), side=32), pictures(1, 32)
+    maps = vz.occlusion(net, x, 1, patch=8, stride=8, fill=0, upsample=False)
+    torch.testing.assert_close(maps, by_the_book(net, x, 1, (8, 8), (8, 8), 0), rtol=1e-4, atol=1e-5)
+
+
 def test_pictures_of_another_size_than_the_network_s_own(lite0):
     x = vz.open_image(vz.to_pil(vz.photo("goldfish", 224)[:, :, :160, :192]))
     maps = vz.occlusion(lite0, x, 1, patch=(32, 48), stride=64, upsample=False)

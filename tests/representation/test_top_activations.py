@@ -157,3 +157,26 @@ def test_the_old_name_still_works_and_says_the_new_one(colour_averages, spots):
     with pytest.warns(DeprecationWarning, match="top_patches"):
         found = vz.strongest(colour_averages, spots, "relu", top=2)
     assert found.picture[0].tolist() == [0, 1]
+
+
+def test_of_units_that_see_everything_the_patches_are_the_whole_pictures(network, redrawn, pictures):
+    class Gated(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.gated, self.fc = (
+                torch.nn.Conv2d(3, 4, 3),
+                torch.nn.Identity(),
+                torch.nn.Linear(4, 2),
+            )
+
+        def forward(self, x):
+            x = self.conv(x)
+            return self.fc(self.gated(x * x.mean((2, 3), keepdim=True)).mean((2, 3)))
+
+    net, x = network(redrawn(Gated())), pictures(2)
+    names = {"gated": "gated"}
+    net = vz.Network(net.model, name="gated", mean=0, std=1, input_size=16, names=names)
+    found = vz.top_patches(net, x, "gated", top=2)
+    assert torch.equal(found.patches(1), x[found.picture[1]])
+    with pytest.raises(vz.VizlibError, match="see the whole picture"):
+        found.patches(1, side=5)

@@ -94,7 +94,7 @@ class Case:
         that.
         """
         info, seen = self.net.layer(layer), []
-        handle = info.module.register_forward_hook(lambda module, inputs, out: seen.append(out))
+        handle = info.module.register_forward_hook(lambda *call: seen.append(call[-1]) or call[-1].clone())
         try:
             x = (self.image if images is None else images).clone().requires_grad_(slope)
             with torch.set_grad_enabled(slope):

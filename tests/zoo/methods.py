@@ -157,8 +157,9 @@ def integrated_gradients(case):
     way = case.image - start
     slopes = case.slope_at(torch.cat([start + 0.25 * way, start + 0.75 * way]))
     case.close(ours, way * slopes.mean(0, keepdim=True), SLOPES)
-    wanted = case.score - float(case.ask(start)[0, case.k])
-    near = FOLDED * float(case.logits.abs().max())
+    with torch.no_grad():
+        wanted = float((case.net(case.image) - case.net(start))[0, case.k])
+    near = SAME * (abs(wanted) + float(ours.abs().sum()))
     said = float(vz.completeness_error(case.net, case.image, case.k, ours)) * abs(wanted)
     assert abs(said - abs(float(ours.sum()) - wanted)) <= near
     complete = vz.integrated_gradients(case.net, case.image, case.k, **ask)
@@ -313,7 +314,7 @@ def evolve(case):
     classes = [case.k, int(case.logits.argmin())]
     archive = vz.evolve(case.net, classes, generations=1, population=2, size=case.side)
     right = case.ask(archive.image).softmax(1)[[0, 1], classes]
-    case.close(archive.scores, right, 5 * FOLDED)  # probabilities of large logits
+    assert float((archive.scores - right).abs().max()) < 5 * FOLDED  # probabilities of large logits
 
 
 # What do the layers hold?
@@ -377,17 +378,16 @@ def receptive_field(case):
 
 
 def anatomy(case):
-    """Parameters add up to all there are; multiply-adds to what PyTorch counts in convolutions and linear
-    layers.
-    """
+    """Parameters add up to all there are; multiply-adds to half of the operations that PyTorch counts."""
     table = vz.anatomy(case.net)
     assert sum(table["parameters"]) == sum(p.numel() for p in case.net.parameters()), "parameters"
     counter = FlopCounterMode(display=False)
-    with counter, torch.no_grad():
-        case.net(torch.full((1, 3, *case.net.input_shape), 0.5))
-    counted = counter.get_flop_counts()["Global"]
-    linear = sum(n for op, n in counted.items() if str(op) in ("aten.convolution", "aten.addmm", "aten.mm"))
-    assert sum(table["multiply-adds"]) == linear // 2, f"multiply-adds, by PyTorch {linear // 2}"
+    with counter:
+        case.net(torch.full((1, 3, *case.net.input_shape), 0.5).requires_grad_())
+    counted = counter.get_total_flops() // 2
+    assert sum(table["multiply-adds"]) == counted, (
+        f"{sum(table['multiply-adds'])} multiply-adds, not {counted}"
+    )
 
 
 def draw_anatomy(case):

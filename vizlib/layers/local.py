@@ -183,7 +183,9 @@ def _clean_passes(
         field and field.local and _steps_evenly(field, images, parts[0][name])
         for field, name in zip(fields, candidates, strict=True)
     )
-    parts += [outputs_of(net, some, wanted if cuttable else [layer]) for some in images[1:].split(batch_size)]
+    if len(images) > 1:  # there are networks in which a pass over no pictures fails
+        asked = wanted if cuttable else [layer]
+        parts += [outputs_of(net, some, asked) for some in images[1:].split(batch_size)]
     clean = {name: torch.cat([part[name] for part in parts]) for name in (wanted if cuttable else [layer])}
     levels = zip(candidates, fields, strict=True) if cuttable else ()
     return [Level(name, field, clean[name]) for name, field in levels], clean[layer]

@@ -50,14 +50,21 @@ class TopPatches:
 
     def patches(self, channel: int, side: int | None = None, of: Sequence | None = None) -> torch.Tensor:
         """The patches that made this channel answer, (top, 3, s, s): its receptive field, or `side` pixels
-        around the field's centre. The few pictures that it takes are read again.
+        around the field's centre. The few pictures that it takes are read again. Of a unit that sees
+        everything, the whole pictures.
 
         What lies outside of the picture is the colour that the network sees as zero.
         of: maps of these pictures (C, H, W), strongest first, to cut the same places out of; outside they
             are 0.
-        Raises VizlibError for a channel that is not there, and pictures that cannot be read again.
+        Raises VizlibError for a channel that is not there, for a `side` where units see everything, and
+            pictures that cannot be read again.
         """
         numbers = self._row(channel).tolist()
+        if side is not None and math.inf in self.field.size:
+            raise VizlibError(
+                f"The units of {self.layer!r} see the whole picture, so there is no centre to cut {side!r} "
+                "pixels around. Leave side out, or choose an earlier layer."
+            )
         sides = [int(min(size, self.longest) if side is None else side) for size in self.field.size]
         if of is None:
             pictures, fill = [self.images[i].cpu() for i in numbers], self.grey
@@ -84,7 +91,8 @@ class TopPatches:
 
     def _cut(self, image, at, sides, fill):
         first = [
-            math.floor(start + place * stride + (size - side) / 2 + 0.5)  # half a pixel always to one side
+            # half a pixel always to one side; who sees everything sees it from the picture's corner on
+            0 if size == math.inf else math.floor(start + place * stride + (size - side) / 2 + 0.5)
             for start, place, stride, size, side in zip(
                 self.field.start, at, self.field.stride, self.field.size, sides, strict=True
             )
