@@ -3,6 +3,7 @@ have a gradient.
 """
 
 from collections import OrderedDict
+from dataclasses import replace
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from torchvision import models
 
 import vizlib as vz
 from vizlib.layers import tap
-from vizlib.layers.receptive import EVERYTHING, PIXEL, ReceptiveField, union, window
+from vizlib.layers.receptive import EVERYTHING, PIXEL, FieldTracer, ReceptiveField, union, window
 
 # ----------------------------------------------------------------------------------------------------------
 # arithmetic
@@ -39,6 +40,18 @@ def test_the_union_of_two_branches_covers_both():
     assert union(a, b) == ReceptiveField((5, 9), (1, 1), (-2, -3))
     assert union(a, PIXEL) == a and union(PIXEL, a) == a
     assert union(a, EVERYTHING).size == (float("inf"),) * 2
+
+
+def test_a_union_takes_the_wider_step_and_two_steps_have_no_common_square():
+    slow, fast = window(PIXEL, 3, 2, 1), window(PIXEL, 3, 1, 1)
+    assert union(slow, EVERYTHING).stride == union(EVERYTHING, slow).stride == (2, 2)
+    assert str(union(slow, fast)) == "all" and union(slow, fast).stride == (2, 2)
+
+
+def test_a_union_is_local_if_both_branches_are():
+    odd = replace(PIXEL, local=False)
+    assert union(PIXEL, PIXEL).local and not union(PIXEL, odd).local and not union(odd, PIXEL).local
+    assert not EVERYTHING.local and window(PIXEL, 3).local and not window(odd, 3).local
 
 
 def test_a_field_reads_as_its_size():
@@ -352,6 +365,7 @@ def test_unusual_plumbing_is_followed(network, plumbing):
         assert field.size == (5, 5)
     at = (h // 2, w // 2)
     assert_support_is_the_field(net, "asked", at, 16)
+    assert field.local == (plumbing != "branches off-centre")  # a slice that cuts nothing here cuts elsewhere
 
 
 @pytest.mark.parametrize("plumbing", UNKNOWN)
@@ -377,7 +391,84 @@ MIXERS = {
     ),
     "a norm over everything": lambda y: F.layer_norm(y, y.shape[1:]),
     "a softmax over positions": lambda y: y.flatten(2).softmax(2).view_as(y),
+    "a softmax over columns": lambda y: y.softmax(3),
+    "a running sum": lambda y: y.cumsum(2),
+    "a sort": lambda y: y.sort(-1)[0],
+    "a norm over columns": lambda y: F.normalize(y, dim=-1),
+    "a linear layer over tokens": lambda y: F.linear(y.flatten(2), torch.ones(196, 196)).view_as(y),
+    "a linear layer over columns": lambda y: F.linear(y, torch.ones(14, 14)),
+    "rows for columns": lambda y: y + y.transpose(2, 3),
+    "a flip": lambda y: y.flip(3),
+    "a roll": lambda y: y.roll(1, 2),
+    "space to depth": lambda y: (
+        y.unflatten(2, (7, 2)).unflatten(4, (7, 2)).permute(0, 1, 3, 5, 2, 4).flatten(1, 3)
+    ),
+    "a border from the other side": lambda y: F.pad(y, (1, 1, 1, 1), mode="circular"),
+    "an interpolation": lambda y: F.interpolate(y, scale_factor=2),
+    "weights from the picture": lambda y: F.conv2d(
+        y.flatten(0, 1), y.mean((2, 3)).view(-1, 1, 1, 1), groups=4 * len(y)
+    ).view_as(y),
+    "a canvas that is painted": lambda y: painted(torch.zeros(y.shape), y),
+    "a canvas that is copied to": lambda y: copied(torch.zeros(y.shape), y),
+    "a row that is written over": lambda y: painted(y.clone(), y.flip(2)),
+    "a view that is written over": lambda y: written(y.clone()),
 }
+
+
+def painted(canvas, y):
+    canvas[:, :2] = y[:, :2]
+    return canvas
+
+
+def copied(canvas, y):
+    canvas[:, 1:].copy_(y[:, 1:])
+    return canvas
+
+
+def written(y):
+    y[:, :, :1].add_(y.mean((2, 3), keepdim=True))
+    return y
+
+
+class Positions(nn.MultiheadAttention):
+    """Attention as torchvision's transformers write it."""
+
+    def __init__(self):
+        super().__init__(4, 2, batch_first=True)
+
+    def forward(self, x):
+        tokens = x.flatten(2).mT
+        return super().forward(tokens, tokens, tokens, need_weights=False)[0].mT.reshape(x.shape)
+
+
+def test_attention_as_one_function_sees_everything(network):
+    model = Plumbing(lambda m, x: m.b(m.a(x)), a=nn.Conv2d(3, 4, 3), b=Positions())
+    assert str(vz.receptive_field(network(settled(model)), "asked")) == "all"
+
+
+@pytest.mark.parametrize("step", [1, 2])
+def test_a_gate_over_the_whole_picture_keeps_the_step_of_the_grid(network, step):
+    body = mixer(MIXERS["a squeeze and excitation"])
+    net = network(settled(Plumbing(body, a=nn.Conv2d(3, 4, 3, step, 1))))
+    assert vz.receptive_field(net, "asked").stride == (step, step)
+
+
+def test_statistics_of_the_batch_see_everything_and_fixed_ones_do_not():
+    image, zeros, ones = torch.rand(2, 3, 8, 8), torch.zeros(3), torch.ones(3)
+    with FieldTracer(image) as tracer:
+        looking = F.batch_norm(image, zeros, ones, training=True)
+        fixed = F.batch_norm(image, zeros, ones)
+    assert str(tracer.field_of(looking)) == "all"
+    assert tracer.field_of(fixed) == PIXEL and tracer.field_of(fixed).local
+
+
+def test_blocks_of_a_transformer_and_of_a_mixer_see_everything():
+    vit = vz.load("torchvision/vit_b_32", pretrained=False)
+    assert str(vz.receptive_field(vit, "conv_proj")) == "32"
+    assert str(vz.receptive_field(vit, "encoder.layers.encoder_layer_0")) == "all"
+    mixer = vz.load("timm/mixer_s32_224", pretrained=False)
+    assert str(vz.receptive_field(mixer, "stem")) == "32"
+    assert str(vz.receptive_field(mixer, "blocks.0")) == str(vz.receptive_field(mixer, "blocks.7")) == "all"
 
 
 def settled(model):
@@ -409,6 +500,88 @@ KEEPERS = {
 def test_what_stays_in_its_place_keeps_the_field(network, name):
     net = network(settled(Plumbing(mixer(KEEPERS[name]), a=nn.Conv2d(3, 4, 3))))
     assert vz.receptive_field(net, "asked") == ReceptiveField((3, 3), (1, 1), (0, 0))
+    assert vz.receptive_field(net, "asked").local == (name != "an adaptive pool that changes nothing")
+
+
+ODD = {
+    "a code of positions": lambda y: y + torch.arange(14.0).sin()[:, None],
+    "a code of positions in a buffer": lambda y: y * torch.linspace(0, 1, 14 * 14).view(1, 1, 14, 14),
+    "coordinates as channels": lambda y: torch.cat([y, torch.arange(14.0).expand(len(y), 1, 14, 14)], 1),
+    "a mask": lambda y: y.masked_fill(torch.eye(14) > 0, 0),
+    "a mirrored border": lambda y: F.conv2d(
+        F.pad(y, (1, 1, 1, 1), "reflect"), torch.ones(4, 1, 3, 3), groups=4
+    ),
+    "a repeated border": lambda y: F.conv2d(
+        F.pad(y, (1, 1, 1, 1), "replicate"), torch.ones(4, 1, 3, 3), groups=4
+    ),
+    "places of the largest": lambda y: F.max_pool2d(y, 3, 1, 1, return_indices=True)[1].float(),
+    "dropout that stays on": lambda y: F.dropout(y, 0.0),
+    "a number that was read": lambda y: y * (1 if float(y.sum()) > 0 else 2),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_what_depends_on_the_place_is_not_local_and_has_a_field_all_the_same(network, name):
+    net = network(settled(Plumbing(mixer(ODD[name]), a=nn.Conv2d(3, 4, 3))))
+    field = vz.receptive_field(net, "asked")
+    assert not field.local and field.size in ((3, 3), (5, 5))
+
+
+EVEN = {
+    "a constant for each channel": lambda y: y * torch.arange(4.0).view(1, 4, 1, 1) + 2,
+    "a prelu": lambda y: F.prelu(y, torch.arange(4.0)),
+    "tokens and back": lambda y: F.gelu(F.linear(y.flatten(2).mT, torch.ones(4, 4))).mT.reshape(y.shape),
+    "channels that change places": lambda y: y.view(-1, 2, 2, 14, 14).transpose(1, 2).reshape(y.shape),
+    "channels last": lambda y: F.layer_norm(y.permute(0, 2, 3, 1), (4,)).permute(0, 3, 1, 2),
+    "picked and stacked channels": lambda y: torch.stack([y[:, 0], *y[:, 1:].unbind(1)], dim=1),
+    "a gate from the channels": lambda y: y * torch.cat([y.mean(1, True), y.amax(1, True)], 1).sum(1, True),
+    "a shape that was read": lambda y: y.view(y.shape[0], y.size(1), *y.shape[2:]).to(y.dtype),
+    "channels padded with zeros": lambda y: F.pad(y, (0, 0, 0, 0, 1, 1)),
+    "an activation in place": lambda y: F.relu_(y.clone().add_(1)),
+}
+
+
+@pytest.mark.parametrize("name", EVEN)
+def test_what_does_the_same_in_every_place_is_local(network, name):
+    net = network(settled(Plumbing(mixer(EVEN[name]), a=nn.Conv2d(3, 4, 3))))
+    field = vz.receptive_field(net, "asked")
+    assert field.local and field == ReceptiveField((3, 3), (1, 1), (0, 0))
+
+
+FAMILIES = {  # named layers: the rectangle each of them sees, and whether that is local
+    "densenet121": {"features.denseblock1": 59, "features.denseblock2": 255},
+    "convnext_tiny": {"features.0": 4, "features.1": 76},
+    "inception_v3": {"maxpool1": 15, "Mixed_5b": 63},
+    "squeezenet1_1": {"features.2": 7, "features.3": 15, "features.4": 23},
+    "shufflenet_v2_x1_0": {"conv1": 3, "maxpool": 7},
+    "regnet_x_400mf": {"stem": 3, "trunk_output.block1": 7},
+    "mobilenet_v3_small": {"features.0": 3},
+}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_ordinary_families_are_local(name):
+    more = {"init_weights": False} if name == "inception_v3" else {}
+    model = models.get_model(name, weights=None, **more)
+    net = vz.Network(model, name=name, mean=0.5, std=0.5, input_size=224)
+    for layer, size in FAMILIES[name].items():
+        field = vz.receptive_field(net, layer)
+        assert field.size == (size, size) and field.local, layer
+
+
+def test_all_that_a_tensor_knows_may_have_gone_through_another():
+    image = torch.rand(1, 3, 8, 8)
+    with FieldTracer(image) as tracer:
+        early = image * 2
+        gate = early.relu()
+        late, around = gate + gate.mean(), gate + early
+        elsewhere = torch.ones(3)
+    assert tracer.all_through(late, gate) and tracer.all_through(late, early)
+    assert not tracer.all_through(around, gate) and tracer.all_through(around, early)
+    assert not tracer.all_through(elsewhere, gate) and not tracer.all_through(gate, late)
+    with tracer:
+        assert float(late.sum()) != 0
+    assert tracer.leaked and not tracer.all_through(late, gate)
 
 
 def test_an_unknown_layer_is_refused(tiny):
