@@ -140,7 +140,7 @@ def patches(
     for what, n, p, s in steps:
         if p > n:
             raise VizlibError(f"A patch of {p} {what} does not fit a picture of {n}.")
-        sides.append([slice(start, min(start + p, n)) for start in range(0, n - p + s, s)])
+        sides.append([slice(start, min(start + p, n)) for start in range(0, min(n - p + s, n), s)])
     return [(rows, columns) for rows in sides[0] for columns in sides[1]], (len(sides[0]), len(sides[1]))
 
 
