@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -22,10 +23,9 @@ def few():
 
 def one_filter(network, weight):
     """A network of one convolution without padding, one ReLU, and an average, which goes to two classes."""
-    side = weight.shape[-1]
     model = nn.Sequential(
         OrderedDict(
-            conv=nn.Conv2d(3, 1, side),
+            conv=nn.Conv2d(3, 1, tuple(weight.shape[2:])),
             relu=nn.ReLU(),
             pool=nn.AdaptiveAvgPool2d(1),
             flat=nn.Flatten(),
@@ -52,6 +52,64 @@ def test_a_filter_that_looks_at_the_middle_uses_the_middle(network, pictures):
     assert (wide.map > 0).sum() == 9 and wide.side(
         0.0
     ) == 3  # a square of 3 pixels covers the middle from 9 places
+
+
+def test_a_field_that_is_no_square_has_rows_and_columns(network, pictures):
+    weight = torch.zeros(1, 3, 3, 7)
+    weight[..., 2, 5] = 1
+    net, x = one_filter(network, weight), pictures(5, seed=2)
+    found = vz.empirical_receptive_field(net, x, vz.unit("relu", 0), top=3, patch=1, stride=1)
+    assert found.size == found.theoretical == (3, 7) and found.map.shape == (1, 1, 3, 7)
+    assert (found.map > 0).nonzero().tolist() == [[0, 0, 2, 5]]
+    coarse = vz.empirical_receptive_field(net, x, vz.unit("relu", 0), top=3, patch=3, stride=3)
+    assert coarse.map.shape == (1, 1, 1, 2)  # centres in row 1 and in columns 1 and 4
+    assert coarse.map[0, 0, 0, 0] == 0 < coarse.map[0, 0, 0, 1]
+
+
+class Spotlight(nn.Module):
+    """A 3 x 3 filter that sees its middle pixel, made brighter in one place of the grid."""
+
+    def __init__(self, factor):
+        super().__init__()
+        self.conv, self.asked, self.fc = nn.Conv2d(3, 1, 3), nn.ReLU(), nn.Linear(1, 2)
+        with torch.no_grad():
+            self.conv.weight.zero_()[..., 1, 1] = 1
+            self.conv.bias.fill_(1)
+        self.light = torch.ones(14, 14)
+        self.light[5, 9] = factor
+
+    def forward(self, x):
+        y = self.conv(x)
+        return self.fc(self.asked(y * self.light[: y.shape[-2], : y.shape[-1]]).mean((2, 3)))
+
+
+def test_a_unit_that_knows_its_place_is_asked_in_the_whole_picture(network):
+    x = torch.zeros(1, 3, 16, 16)
+    x[..., 6, 10] = 1  # what the unit at (5, 9) has in its middle
+    plain, lit = (
+        vz.empirical_receptive_field(network(Spotlight(f)), x, vz.unit("asked", 0), patch=1, stride=1)
+        for f in (1, 3)
+    )
+    assert plain.places == lit.places == [(5, 9)] and plain.map[0, 0, 1, 1] > 0
+    torch.testing.assert_close(lit.map, 3 * plain.map)
+
+
+def test_the_caller_s_modes_and_kinds_of_numbers_make_no_difference(scenenet, few):
+    def ask(images, **more):
+        options = {"top": 2, "patch": 5, "stride": 9, "seed": 3, **more}
+        return vz.empirical_receptive_field(scenenet, images, vz.unit("relu2", 3), **options).map
+
+    right = ask(few)
+    numbers = {"top": np.int64(2), "patch": np.int32(5), "stride": torch.tensor(9), "seed": np.int64(3)}
+    found = [ask(few.clone().requires_grad_()), ask(few, **numbers)]
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found.append(ask(few))
+    with torch.inference_mode():
+        found.append(ask(few.clone()))
+    assert all(torch.allclose(right, map) and not map.requires_grad for map in found)
+    for name in ("top", "patch", "stride"):
+        with pytest.raises(vz.VizlibError, match=f"{name} is a number of .*this is 0"):
+            ask(few, **{name: 0})
 
 
 def test_a_filter_that_looks_everywhere_uses_all(network, pictures):

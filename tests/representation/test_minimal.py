@@ -1,5 +1,6 @@
 """Minimal images: the class holds, one more removal would cost it, and holes are filled without edges."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -72,6 +73,24 @@ def test_a_smooth_fill_keeps_what_is_known_and_adds_no_new_colour(pictures):
     assert filled.min() >= (x + 9 * (1 - known)).min() - 1e-5 and filled.max() <= (x * known).max() + 1e-5
 
 
+def test_a_smooth_fill_by_hand():
+    """Known are one white pixel at the top left and the four black ones at the bottom right. Halved, the two
+    quarters are white and black for certain, the others unknown; halved again, one known pixel of five is
+    white: 0.2. On the way back the unknown quarters get 0.2, and the pixels lie at 0, 1/4, 3/4 and 1 of the
+    way between the quarters' middles.
+    """
+    x, known = torch.zeros(1, 1, 4, 4), torch.zeros(1, 1, 4, 4)
+    x[..., 0, 0] = known[..., 0, 0] = known[..., 2:, 2:] = 1
+    x[..., 2:, 2:] = 0
+    right = [
+        [1, 0.8, 0.4, 0.2],  # 0.75 + 0.25 * 0.2,  0.25 + 0.75 * 0.2,  0.2
+        [0.8, 0.6375, 0.3125, 0.15],  # 0.5625 + 0.375 * 0.2,  0.1875 + 0.625 * 0.2,  0.75 * 0.2
+        [0.4, 0.3125, 0, 0],
+        [0.2, 0.15, 0, 0],
+    ]
+    torch.testing.assert_close(smooth_fill(x.expand(-1, 3, -1, -1), known)[0, 1], torch.tensor(right))
+
+
 def test_a_hole_in_one_colour_disappears_and_a_ramp_goes_on():
     x = torch.full((1, 3, 33, 21), 0.3)
     known = torch.ones(1, 1, 33, 21)
@@ -96,6 +115,36 @@ def test_pieces_are_numbered_without_gaps():
         and torch.equal(pieces.unique(), torch.arange(int(pieces.max()) + 1))
         and 5 < pieces.max() < 30
     )
+
+
+def test_pieces_by_numpy_numbers_and_of_pictures_with_a_slope():
+    photo = vz.photo("goldfish", 64)
+    assert torch.equal(cut_up(photo.clone().requires_grad_(), np.int64(20)), cut_up(photo, 20))
+    assert smooth_fill(photo.to("meta"), torch.ones(1, 1, 64, 64, device="meta")).device.type == "meta"
+
+
+def test_the_caller_s_modes_make_no_difference(colour_averages):
+    picture = quarters([[1.0, 0, 0], [0, 1, 0], [0, 0, 0], [0.4, 0, 0]])
+
+    def ask(image):
+        return vz.minimal_image(colour_averages, image, np.int64(0), segments=QUARTERS, fill=np.float32(0))
+
+    found = [ask(picture.clone().requires_grad_())]
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found.append(ask(picture))
+    with torch.inference_mode():
+        found.append(ask(picture.clone()))
+    for one in found:
+        assert one.order == [1, 2, 3] and one.history == pytest.approx([0.95, 1.7, 1.7, 1.5])
+        assert not one.image.requires_grad
+
+
+def test_progress_is_shown_the_picture_so_far(colour_averages):
+    picture, seen = quarters([[1.0, 0, 0], [0, 1, 0], [0, 0, 0], [0.4, 0, 0]]), []
+    vz.minimal_image(
+        colour_averages, picture, segments=QUARTERS, fill=0, progress=lambda *given: seen.append(given[2])
+    )
+    assert len(seen) == 3 and seen[0][:, 1].max() == 0 and torch.equal(seen[0][:, 0], picture[:, 0])
 
 
 def test_progress_ends_it_early(colour_averages):

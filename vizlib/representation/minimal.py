@@ -171,6 +171,6 @@ def cut_up(image: torch.Tensor, segments: int | torch.Tensor = 40) -> torch.Tens
     count = whole(segments, "segments is a number of pieces or a map (H, W) of whole numbers", least=2)
     from skimage.segmentation import slic  # here: it takes a second to import, and only this file needs it
 
-    pixels = image[0].permute(1, 2, 0).cpu().double().numpy()
+    pixels = image[0].detach().permute(1, 2, 0).cpu().double().numpy()
     pieces = slic(pixels, n_segments=count, compactness=10, sigma=1, start_label=0)
     return torch.from_numpy(pieces).long().to(image.device)
