@@ -83,7 +83,7 @@ def empirical_receptive_field(
 
         >>> net, photo = vz.load("zfnet"), vz.photo("goldfish", 64)
         >>> vz.empirical_receptive_field(net, photo, vz.unit("conv2", 5), top=1, patch=3).theoretical
-        15
+        25
     """
     images = net.check(images)
     top, patch = whole(top, "top is a number of pictures"), whole(patch, "patch is a number of pixels")
