@@ -7,7 +7,6 @@ one thread each, in turns as well. Times are for --pictures and, in proportion, 
 """
 
 import argparse
-import resource
 import subprocess
 import sys
 import tempfile
@@ -68,10 +67,15 @@ def only_sweep(folder, count):
     """What a process of its own does for `memory`: prints the highest memory before and after, in MB."""
     torch.set_num_threads(2)
     net, pictures = vz.load(), vz.folder(folder).part(0, count)
-    net(torch.zeros(1, 3, 224, 224))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    before = highest()
     vz.top_patches(net, pictures, LAYERS)
-    print(before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    print(before, highest())
+
+
+def highest():
+    """The most memory that this process ever held, in MB (Linux). ru_maxrss would begin with its parent's."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("VmHWM"))
 
 
 def memory(folder, count):

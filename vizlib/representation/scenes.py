@@ -38,13 +38,19 @@ class Scenes:
 class SceneStream(Collection):
     """Scenes as a collection that `run` can read: its batches are Scenes. Read anew for every pass."""
 
-    def __init__(self, read: Callable[[], Iterator], total: int | None, names: str, most: int | None = None):
-        super().__init__(None, total, names)
+    def __init__(
+        self,
+        read: Callable[[], Iterator],
+        total: int | None,
+        name: Callable[[], str],
+        most: int | None = None,
+    ):
+        super().__init__(None, total, name)
         self._read, self._most = read, most
 
     def until(self, count: int) -> SceneStream:
         """The first `count` scenes."""
-        return SceneStream(self._read, count, f"{self.names} up to {count}", count)
+        return SceneStream(self._read, count, lambda: f"{self.name()} up to {count}", count)
 
     def __getitem__(self, number: int) -> Scenes:
         rest = Rest(self._read(), _scenes)
@@ -83,7 +89,7 @@ def scenes_of(scenes: Any) -> SceneStream:
     if hasattr(scenes, "images"):
         scenes = [scenes]
     if callable(scenes):
-        return SceneStream(lambda: iter(scenes()), None, "a stream")
+        return SceneStream(lambda: iter(scenes()), None, lambda: "a stream")
     if not isinstance(scenes, (list, tuple)):
         raise VizlibError(
             "Scenes are what vz.collages returns, or a list of that. For a stream give a function that "
@@ -98,11 +104,15 @@ def scenes_of(scenes: Any) -> SceneStream:
             "These scenes show no objects, so there is nothing to detect. Make them with objects: "
             "vz.collages(..., show='all')."
         )
+    return SceneStream(lambda: iter(pieces), sum(map(len, pieces)), lambda: _digest(pieces))
+
+
+def _digest(pieces):
     found = hashlib.sha256()
     for piece in pieces:
         found.update(repr((tuple(piece.images.shape), piece.names)).encode())
-        found.update(piece.images[0].cpu().contiguous().numpy().tobytes())
-    return SceneStream(lambda: iter(pieces), sum(map(len, pieces)), found.hexdigest())
+        found.update(piece.images[:1].cpu().contiguous().numpy().tobytes())
+    return found.hexdigest()
 
 
 def _scenes(item):

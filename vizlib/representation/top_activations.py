@@ -134,7 +134,8 @@ def top_patches(
     >>> vz.top_patches(net, [photo, photo.flip(3)], "conv3", top=2).patches(0).shape
     torch.Size([2, 3, 45, 45])
     """
-    asked, pictures = list(layers) if isinstance(layers, (list, tuple)) else [layers], collection(pictures)
+    several, pictures = isinstance(layers, (list, tuple)), collection(pictures)
+    asked: list[Any] = list(layers) if several else [layers]
     top = whole(top, "top is a number of pictures per channel")
     infos = {name: net.layer(name) for name in asked}
     for name, info in infos.items():
@@ -169,7 +170,7 @@ def top_patches(
         )
         for name, info in infos.items()
     }
-    return every if isinstance(layers, (list, tuple)) else every[layers]
+    return every if several else every[asked[0]]
 
 
 @dataclass(frozen=True)

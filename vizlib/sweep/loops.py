@@ -141,7 +141,7 @@ def _sum(first, second):
 
 def _settings(pictures, batch_size, belongs):
     plain = {k: fingerprint(v) if isinstance(v, torch.nn.Module) else v for k, v in belongs.items()}
-    return {**plain, "pictures": pictures.names, "batch_size": batch_size}
+    return {**plain, "pictures": pictures.name(), "batch_size": batch_size}
 
 
 def _skipped(pictures):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import hashlib
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,9 +51,10 @@ class Collection:
     """Pictures of any kind, seen one way. See `collection`."""
 
     def __init__(
-        self, pictures: Any, total: int | None, names: str, lengths: list[int] | None = None
+        self, pictures: Any, total: int | None, name: Callable[[], str], lengths: list[int] | None = None
     ) -> None:
-        self.pictures, self.total, self.names = pictures, total, names
+        """name: makes a fingerprint, by which a checkpoint knows its pictures again."""
+        self.pictures, self.total, self.name = pictures, total, name
         self._ends = list(itertools.accumulate(lengths or []))  # of the entries of a list
 
     @property
@@ -117,8 +118,7 @@ def collection(pictures: Any) -> Collection:
     if isinstance(pictures, Collection):
         return pictures
     if is_folder(pictures):
-        listing = "\n".join(path.relative_to(pictures.root).as_posix() for path in pictures.paths)
-        return Collection(pictures, len(pictures), _digest(f"{pictures.size}\n{listing}".encode()))
+        return Collection(pictures, len(pictures), lambda: _digest_of_names(pictures))
     if isinstance(pictures, (str, Path)):
         raise VizlibError(
             f"Many pictures are asked for; this is the name {str(pictures)!r}. vz.folder({str(pictures)!r}) "
@@ -133,11 +133,11 @@ def collection(pictures: Any) -> Collection:
             f"this is a {type(pictures).__name__}."
         )
     if not isinstance(pictures, (list, tuple)):
-        return Collection(pictures, None, "a stream")
+        return Collection(pictures, None, lambda: "a stream")
     lengths = [_length(item) for item in pictures]
     if not sum(lengths):
         raise VizlibError("There is no picture to look at: the list is empty.")
-    return Collection(pictures, sum(lengths), _digest_of(pictures, lengths), lengths)
+    return Collection(pictures, sum(lengths), lambda: _digest_of(pictures, lengths), lengths)
 
 
 def each_batch(pictures: Any, batch_size: int) -> Iterator[Batch]:
@@ -225,8 +225,9 @@ class Rest:
             yield piece
 
 
-def _digest(data):
-    return hashlib.sha256(data).hexdigest()
+def _digest_of_names(folder):
+    listing = "\n".join(path.relative_to(folder.root).as_posix() for path in folder.paths)
+    return hashlib.sha256(f"{folder.size}\n{listing}".encode()).hexdigest()
 
 
 def _digest_of(pictures, lengths):
