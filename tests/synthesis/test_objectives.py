@@ -6,7 +6,7 @@ import torch.nn.functional as F
 
 import vizlib as vz
 from vizlib import synthesis as sy
-from vizlib.synthesis.objectives import _style_error
+from vizlib.synthesis.grams import _style_error
 
 
 def read(net, images, goal):
@@ -68,7 +68,7 @@ def test_a_class_is_what_the_network_returns_not_its_last_linear_layer(network, 
     made = vz.class_picture(net, 2, steps=20, rate=0.3, penalties=(), jitter=None)
     canvas = sy.Fourier(16, window=0.65)
     assert made.history[0] == pytest.approx(float(net(canvas.image().detach())[0, 2]), abs=1e-5)
-    assert float(net(made.image)[0, 2]) > made.history[0] + 1
+    assert float(net(made.image)[0, 2]) > made.history[0] + 0.5
 
 
 def test_codes_and_styles_of_nothing_are_refused(tiny, network, redrawn):

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 import vizlib as vz
 from vizlib import synthesis as sy
 from vizlib.synthesis import priors
-from vizlib.synthesis.objectives import _style_error
+from vizlib.synthesis.grams import _style_error
 
 
 def drawn(*shape, seed=0):

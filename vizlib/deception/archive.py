@@ -16,7 +16,7 @@ from ..files import write_whole
 from .cppn import CPPN
 from .direct import Direct
 
-ENCODINGS = {"direct": Direct, "cppn": CPPN}
+ENCODINGS: dict[str, type[Direct] | type[CPPN]] = {"direct": Direct, "cppn": CPPN}
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,7 @@ class Steepest:
     def step(self, loss: Callable) -> None:
         loss()
         g = self.knobs.grad
+        assert g is not None
         with torch.no_grad():
             self.knobs -= self.rate * (g.sign() if self.norm == "inf" else g / length(g))
 

@@ -33,6 +33,9 @@ class Standardize(nn.Module):
     measured on.
     """
 
+    mean: torch.Tensor
+    std: torch.Tensor
+
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(channels))
@@ -63,6 +66,7 @@ class Decoder(nn.Sequential):
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         channels, grid = shape[0], shape[1] if len(shape) == 3 else 4
+        first: nn.Module
         if len(shape) == 3:
             first = nn.Conv2d(channels, CHANNELS[grid], 3, padding=1)
         else:
@@ -70,6 +74,7 @@ class Decoder(nn.Sequential):
                 nn.Linear(channels, CHANNELS[grid] * grid * grid),
                 nn.Unflatten(1, (CHANNELS[grid], grid, grid)),
             )
+        layers: OrderedDict[str, nn.Module]
         layers = OrderedDict(standardize=Standardize(channels), first=first, leaky=nn.LeakyReLU(0.2))
         while grid < SIDE:
             layers[f"up{2 * grid}"] = nn.ConvTranspose2d(

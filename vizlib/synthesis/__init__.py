@@ -12,18 +12,16 @@ from .descriptors import dsift, hog
 from .dreams import dream, octave_sizes
 from .films import zoom_film, zoomed
 from .frame_models import Frame, frame, langevin, moment_error
+from .grams import diversity, gram, same_style
 from .inversion import invert, paper_smoothness
 from .objectives import (
     Objective,
     best_match,
     channel,
     direction,
-    diversity,
     energy,
-    gram,
     objective,
     same_code,
-    same_style,
 )
 from .poster import style_poster
 from .style import style_layers_of, style_transfer, texture

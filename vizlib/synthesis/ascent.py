@@ -121,6 +121,7 @@ def ascend(
             canvas.settle()
             with torch.no_grad():
                 for change in after:
+                    assert canvas.knobs.grad is not None  # that of the loss, minus the score
                     canvas.knobs.copy_(change(canvas.knobs, -canvas.knobs.grad, step))
             result.image = _shown(canvas)
             if step + 1 in keep:
@@ -182,6 +183,7 @@ def _look(net: Network, goal: Objective, image: torch.Tensor, tile: int | None) 
             part = share * _score(net, goal, leaf[..., rows, columns])
             part.sum().backward()  # adds to leaf.grad, and frees what the tile needed
             value = value + part.detach()
+    assert leaf.grad is not None
     return value + ((image - image.detach()) * leaf.grad).sum((1, 2, 3))
 
 

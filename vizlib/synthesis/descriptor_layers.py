@@ -22,6 +22,8 @@ class Orientations(nn.Module):
     well, because arccos has no slope at 0).
     """
 
+    turned: torch.Tensor
+
     def __init__(self, directions: int, binning: str) -> None:
         super().__init__()
         if binning not in BINNINGS:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from ..batching import whole
 from ..errors import VizlibError
@@ -92,9 +94,10 @@ def dream(
             def finished(x: torch.Tensor, base: torch.Tensor = base) -> torch.Tensor:
                 return (image + _enlarge(x - base, sizes[-1])).clamp(0, 1)
 
-            tiled = tile is not None and max(size) > tile
-            of_octave = {
-                "jitter": {"roll": max(jitter, tile // 2) if tiled else jitter},
+            # in tiles, the seams have to move, too
+            roll = jitter if tile is None or max(size) <= tile else max(jitter, tile // 2)
+            of_octave: dict[str, Any] = {
+                "jitter": {"roll": roll},
                 "tile": tile,
                 "seed": options["seed"] + i,
                 "progress": account.run(finished),
@@ -114,7 +117,7 @@ def dream(
     return dreamt
 
 
-def octave_sizes(size: tuple[int, int], octaves: int = 4, scale: float = 1.4) -> list[tuple[int, int]]:
+def octave_sizes(size: Sequence[int], octaves: int = 4, scale: float = 1.4) -> list[tuple[int, int]]:
     """The sizes of an image pyramid: (height, width) / scale^i for i = octaves - 1, ..., 0, a list of whole
     sizes, small to large, the last one `size` itself.
 
@@ -168,9 +171,13 @@ def _check_smallest(
     """Refuse octaves in which the layer would have fewer than two positions a side, and those that the
     network cannot look at.
     """
+    grids = [
+        i for i in net.named_layers().values() if i.spatial and not isinstance(i.module, nn.AdaptiveAvgPool2d)
+    ]
     infos = [net.layer(name) for name in goal.layers]
-    grids = [i if i.spatial else net.layer(net.last_spatial_layer) for i in infos]
-    least, smallest = 2 * max(max(i.receptive_field.stride) for i in grids), min(sizes[0])
+    infos = [i for i in infos if i.spatial] or grids[-1:]  # a class needs the positions that it is read from
+    least = 2 * max((max(i.receptive_field.stride) for i in infos), default=1)
+    smallest = min(sizes[0])
     if smallest < least:
         fits = 1 + math.floor(math.log(max(1, min(sizes[-1]) / least), scale))
         advice = f"octaves={min(fits, len(sizes) - 1)}" if min(sizes[-1]) >= least else "a larger picture"

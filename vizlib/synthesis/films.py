@@ -52,7 +52,7 @@ def zoom_film(
     account = Account(progress, (frames - 1) * octaves * steps)
     try:
         for i in range(1, frames):
-            of_frame = {"octaves": octaves, "steps": steps, "seed": seed + i * octaves}
+            of_frame: dict[str, Any] = {"octaves": octaves, "steps": steps, "seed": seed + i * octaves}
             part = dream(net, zoomed(reel[-1], zoom, turn), progress=account.run(), **of_frame, **options)
             if part.stopped:
                 break
@@ -74,7 +74,7 @@ def zoomed(image: torch.Tensor, zoom: float = 1.05, turn: float = 0.0) -> torch.
     height, width = image.shape[-2:]
     cos, sin = math.cos(math.radians(turn)) / zoom, math.sin(math.radians(turn)) / zoom
     rows = [[cos, -sin * height / width, 0], [sin * width / height, cos, 0]]
-    rows = torch.tensor(rows, dtype=image.dtype, device=image.device)
-    grid = F.affine_grid(rows.expand(len(image), 2, 3), list(image.shape), align_corners=False)
+    way = torch.tensor(rows, dtype=image.dtype, device=image.device)
+    grid = F.affine_grid(way.expand(len(image), 2, 3), list(image.shape), align_corners=False)
     seen = F.grid_sample(image, grid, mode="bicubic", padding_mode="reflection", align_corners=False)
     return seen.clamp(0, 1)

@@ -96,11 +96,13 @@ def frame(
         raise VizlibError(f"reference is one of {', '.join(REFERENCES)}; this is {reference!r}.")
     usual = (25e-6 if reference == "pink" else 25e-5) / sigma**2
     rate = usual if rate is None else _positive("rate", rate)
+    seen: dict[str, torch.Tensor] = {}
+    errors: list[float] = []
     with average_pooling(average):
         wanted = {name: _mean(a).mean(0) for name, a in record(net, texture, layers).items()}
         weights = {name: torch.zeros_like(h) for name, h in wanted.items()}
         model = Model(weights, texture.mean((0, 2, 3)).view(1, 3, 1, 1), sigma, reference)
-        canvas, seen, errors = Chains(model, size, chains, step=step, seed=options["seed"]), {}, []
+        canvas = Chains(model, size, chains, step=step, seed=options["seed"])
         adam = torch.optim.Adam(weights.values(), rate, betas=(0.9, 0.99), maximize=True)
         slower = torch.optim.lr_scheduler.ExponentialLR(adam, 0.05 ** (1 / steps))
         progress = options.get("progress")
@@ -182,7 +184,8 @@ def _walk(net: Network, model: Model, canvas: Chains, options: dict[str, Any], s
 
     def tilt(a: dict[str, torch.Tensor]) -> torch.Tensor:
         seen.update({name: _mean(a[name].detach()).mean(0) for name in model.weights})
-        return sum((_mean(a[name]) @ w.detach()) * a[name][0, 0].numel() for name, w in model.weights.items())
+        parts = [(_mean(a[n]) @ w.detach()) * a[n][0, 0].numel() for n, w in model.weights.items()]
+        return torch.stack(parts).sum(0)
 
     langevins = {
         "optimizer": lambda knobs, rate: torch.optim.SGD([knobs], rate),

@@ -123,7 +123,11 @@ def paper_smoothness(net: Network, layer: str) -> float:
 
 def _start(images: torch.Tensor, restarts: int, seed: int, paper: bool, grey: bool) -> Canvas:
     """A canvas of N * restarts pictures; those of restart r are the ones that seed + r alone would give."""
-    where = {"size": tuple(images.shape[-2:]), "count": len(images), "device": images.device}
+    where: dict[str, Any] = {
+        "size": tuple(images.shape[-2:]),
+        "count": len(images),
+        "device": images.device,
+    }
     if paper:
         starts = [noise(seed=seed + r, spread=SPREAD, **where) for r in range(restarts)]
         pixels = torch.stack(starts, 1).flatten(0, 1)

@@ -68,24 +68,31 @@ def style_poster(
         torch.Size([2, 3, 64, 64])
     """
     content = one_picture(content, "content", net.device)
-    styles = style if isinstance(style, (list, tuple)) else [style]
-    styles = [one_picture(s, "A style", net.device) for s in styles]
-    sizes, steps, margin, stroke = _plan(sizes, steps, margin, stroke)
-    final, kept, account = _sides(content, sizes[-1]), [], Account(progress, sum(steps))
+    given: list[Any] = list(style) if isinstance(style, (list, tuple)) else [style]
+    styles = [one_picture(s, "A style", net.device) for s in given]
+    sizes, counts, margin, stroke = _plan(sizes, steps, margin, stroke)
+    final, total = _sides(content, sizes[-1]), sum(counts)
+    kept: list[torch.Tensor] = []
+    account = Account(progress, total)
     whole_run = Result(resize(content, final), torch.empty(0))
-    for size, count in zip(sizes, steps, strict=True):
+    for size, count in zip(sizes, counts, strict=True):
         seen, cut = _framed(resize(content, _sides(content, size)), margin)
         if kept:
             start = _framed(resize(whole_run.image, _sides(content, size)), margin)[0]
-        told = account.run(lambda preview, cut=cut: resize(preview[cut], final))
+
+        def shown(preview: torch.Tensor, cut: tuple = cut) -> torch.Tensor:
+            return resize(preview[cut], final)
+
         small = [resize(s, _sides(s, stroke * size)) for s in styles]
-        part = style_transfer(net, seen, small, start=start, steps=count, progress=told, **options)
+        part = style_transfer(
+            net, seen, small, start=start, steps=count, progress=account.run(shown), **options
+        )
         whole_run.image = resize(part.image[cut], final)
         whole_run.history += part.history
         kept.append(whole_run.image)
         if part.stopped or account.refused:
             break
-    whole_run.images, whole_run.stopped = torch.cat(kept), len(whole_run.history) < sum(steps)
+    whole_run.images, whole_run.stopped = torch.cat(kept), len(whole_run.history) < total
     return whole_run
 
 
@@ -111,24 +118,22 @@ def _framed(image: torch.Tensor, margin: int) -> tuple[torch.Tensor, tuple]:
     return framed, (..., slice(margin, margin + height), slice(margin, margin + width))
 
 
-def _plan(sizes, steps, margin, stroke):
+def _plan(
+    sizes: Sequence[int], steps: int | Sequence[int], margin: int, stroke: float
+) -> tuple[list[int], list[int], int, float]:
     rule = f"sizes grow, in whole pixels from {SMALLEST} on: (128, 224, 384). These are {sizes}; a size"
     sizes = [whole(size, rule, SMALLEST) for size in sizes]
     if not sizes or sizes != sorted(set(sizes)):
         raise VizlibError(f"{rule.rpartition(';')[0]}.")
-    steps = list(steps) if isinstance(steps, (list, tuple)) else [steps] * len(sizes)
-    steps = [whole(count, "steps is a whole number, or one for each size; each") for count in steps]
-    if len(steps) != len(sizes):
+    given: list[Any] = list(steps) if isinstance(steps, (list, tuple)) else [steps] * len(sizes)
+    counts = [whole(count, "steps is a whole number, or one for each size; each") for count in given]
+    if len(counts) != len(sizes):
         raise VizlibError(
-            f"steps is a number, or one for each size; there are {len(sizes)} sizes and {len(steps)} numbers "
-            "of steps."
+            f"steps is a number, or one for each size; there are {len(sizes)} sizes and {len(counts)} "
+            "numbers of steps."
         )
     margin = whole(margin, "margin is 0 to 16 pixels", 0)
     if margin > 16:
         raise VizlibError(f"margin is 0 to 16 pixels; this is {margin}.")
-    return (
-        sizes,
-        steps,
-        margin,
-        real(stroke, "stroke is a factor above 0", lambda value: 0 < value < math.inf),
-    )
+    stroke = real(stroke, "stroke is a factor above 0", lambda value: 0 < value < math.inf)
+    return sizes, counts, margin, stroke

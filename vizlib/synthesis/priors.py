@@ -109,5 +109,6 @@ def high_share(images: torch.Tensor, above: float = 0.25) -> torch.Tensor:
     """
     power = torch.fft.rfft2(images - images.mean((2, 3), keepdim=True)).abs() ** 2
     power[..., 1 : (images.shape[-1] + 1) // 2] *= 2  # rfft keeps one of each pair of conjugate waves
-    high = frequencies(*images.shape[-2:], device=images.device) > above
+    height, width = images.shape[-2:]
+    high = frequencies(height, width, images.device) > above
     return (power * high).sum((1, 2, 3)) / power.sum((1, 2, 3)).clamp(min=1e-20)

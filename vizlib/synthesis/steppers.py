@@ -24,6 +24,7 @@ class Normalized:
     def step(self, loss: Callable) -> None:
         loss()
         g = self.knobs.grad
+        assert g is not None
         size = g.abs().flatten(1).mean(1).clamp(min=1e-30).view(-1, *[1] * (g.dim() - 1))
         with torch.no_grad():
             self.knobs -= self.rate * g / size

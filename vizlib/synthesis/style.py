@@ -15,7 +15,8 @@ from .account import Account
 from .ascent import Result, ascend, options_for_ascend
 from .canvas import Pixels, noise
 from .colours import one_picture
-from .objectives import Objective, same_code, same_style
+from .grams import same_style
+from .objectives import Objective, same_code
 from .priors import outside, total_variation
 from .style_inputs import Layers, grey, layer_weights, palette, shares, starting_picture, styles_and_mix
 
@@ -92,7 +93,9 @@ def style_transfer(
                 for name, w in layer_weights(style_layers or usual_style).items():
                     if m * w:
                         goals.append(style_weight * m * w * same_style(net, s, [name]))
-        return _paint(net, sum(goals), grey(first) if colours == "luminance" else first, options, finish)
+        return _paint(
+            net, sum(goals[1:], goals[0]), grey(first) if colours == "luminance" else first, options, finish
+        )
 
 
 @torch.inference_mode(False)
@@ -130,7 +133,7 @@ def texture(
             if w
         ]
         start = noise(size, seed=options["seed"], spread=0.2, device=net.device)
-        return _paint(net, sum(goals), start, options)
+        return _paint(net, sum(goals[1:], goals[0]), start, options)
 
 
 def style_layers_of(net: Network) -> tuple[list[str], list[str]]:

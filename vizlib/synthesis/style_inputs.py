@@ -76,7 +76,7 @@ def grey(image: torch.Tensor) -> torch.Tensor:
 
 def starting_picture(start: Any, content: torch.Tensor, style: torch.Tensor, seed: int) -> torch.Tensor:
     """The picture that a painting begins with, of the content's size."""
-    size = tuple(content.shape[-2:])
+    size = (content.shape[-2], content.shape[-1])
     if isinstance(start, torch.Tensor):
         if one_picture(start, "start").shape != content.shape:
             raise VizlibError(

@@ -81,7 +81,7 @@ def class_picture(
     side = (height * width) ** 0.5
     seed, count = options.get("seed", 0), whole(count, "count is a number of pictures")
     canvas = Fourier((height, width), count, seed=seed, window=0.65, device=net.device)
-    usual = {
+    usual: dict[str, Any] = {
         "jitter": {"shift": 0.1 * side, "scale": 0.25, "rotate": 15},
         "penalties": [
             (3e-3, lambda image: canvas.energy()),
