@@ -5,6 +5,7 @@ what is left behind.
 import contextlib
 import datetime
 import io
+import os
 import threading
 from collections import OrderedDict
 
@@ -15,9 +16,11 @@ from torch import nn
 import vizlib as vz
 from vizlib.layers.rules import relu_rule
 
-torch.set_num_threads(
-    1
-)  # small networks gain nothing from more, and threads that wait for busy cores cost a great deal
+# Small networks gain nothing from more threads, and threads that wait for busy cores cost a great deal.
+# Kernels that are started from here have all cores, unless other tests run beside them (pytest -n 2).
+torch.set_num_threads(1)
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["OMP_NUM_THREADS"] = "1"
 
 BLACK, ONE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)  # a mean and a std that leave the pixels as they are
 

@@ -53,7 +53,7 @@ def batches(total: int, batch_size: int, progress: Progress | None = None) -> It
     batch_size = check_batch_size(batch_size)
     for start in range(0, total, batch_size):
         stop = min(start + batch_size, total)
-        yield torch.arange(start, stop)
+        yield torch.arange(start, stop)  # on the CPU: it may index a tensor on any device
         if not goes_on(progress, stop, total):
             return
 

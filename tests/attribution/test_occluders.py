@@ -132,8 +132,8 @@ def test_occluded_gives_what_the_whole_picture_gives_where_progress_said_no(tiny
         ({"patch": 2.5}, "patch is a number of pixels or (rows, columns); this is 2.5"),
         ({"stride": -1}, "stride is a number of pixels or (rows, columns); this is -1"),
         ({"patch": 17}, "A patch of 17 rows does not fit a picture of 16"),
-        ({"fill": 2}, "fill is a colour: a number or three, in [0, 1]; this is 2"),
-        ({"fill": (0, 0)}, "fill is a colour: a number or three, in [0, 1]; this is (0, 0)"),
+        ({"fill": 2}, "fill is a colour, a number or three in [0, 1]; this is 2"),
+        ({"fill": (0, 0)}, "fill is a colour, a number or three in [0, 1]; this is (0, 0)"),
     ],
 )
 def test_what_makes_no_sense_is_refused(tiny, pictures, arguments, sentence):

@@ -474,6 +474,9 @@ def chinese_figure():
     fig, ax = vz.figure()
     ax.bar([CHINESE, "cat"], [1, 2], label=CHINESE)
     ax.set_title(CHINESE)
+    ax.set_ylabel(CHINESE)
+    ax.set_yticks([0, 1], [CHINESE, "one"])
+    ax.annotate(CHINESE, (0, 0))
     ax.legend()
     return fig
 
@@ -504,9 +507,9 @@ def test_names_in_another_script_are_drawn_in_a_font_that_has_it(pictures, no_fo
     chosen = {t.get_text(): t.get_fontfamily()[-1] for t in fig.findobj(Text) if t.get_text()}
     assert chosen[CHINESE] == "STIXGeneral" and chosen["cat"] != "STIXGeneral"
     texts = [t for t in fig.findobj(Text) if t.get_text() == CHINESE]
-    assert len(texts) >= 3 and all(
+    assert len(texts) >= 6 and all(
         t.get_fontfamily()[-1] == "STIXGeneral" for t in texts
-    )  # title, tick, legend
+    )  # title, ticks, label, note, legend
 
 
 def test_letters_that_the_usual_font_has_stay_in_it(pictures):

@@ -23,8 +23,8 @@ WRONG = {
         r"channels come before height and width: images.movedim\(-1, -3\)",
     ),
     "channels last without a batch": (torch.zeros(16, 16, 3), "channels come before height and width"),
-    "grey": (torch.zeros(1, 1, 16, 16), "turns grey and transparent pictures into RGB"),
-    "with alpha": (torch.zeros(1, 4, 16, 16), "turns grey and transparent pictures into RGB"),
+    "grey": (torch.zeros(1, 1, 16, 16), r"become RGB by images.expand\(-1, 3, -1, -1\)"),
+    "with alpha": (torch.zeros(1, 4, 16, 16), "vz.open_image.picture. turns a transparent picture into RGB"),
     "two channels": (
         torch.zeros(1, 2, 16, 16),
         r"have the shape \(N, 3, H, W\); this one has \(1, 2, 16, 16\)",

@@ -53,6 +53,7 @@ def _macs(net):
         "timm/vit_tiny_patch16_224",
         "timm/resnetv2_50",
         "timm/mixer_s32_224",
+        "timm/levit_128s",
     ],
 )
 def test_the_columns_add_up_to_the_network(name):

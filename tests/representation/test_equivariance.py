@@ -256,3 +256,27 @@ def test_a_map_and_its_relatives_stay_on_their_device():
     f = torch.zeros(2, 4, 5, 5, device="meta")
     assert still(f).device.type == still.leaving(torch.tensor([1])).weight.device.type == "meta"
     assert still.moved().device.type == still.transposed(f[0])[0].device.type == "meta"
+
+
+def test_the_samples_stay_on_the_device_of_the_codes():
+    def pairs(images):
+        return torch.zeros(len(images), 4, 5, 5, device="meta"), torch.zeros(
+            len(images), 6, 5, 5, device="meta"
+        )
+
+    (rows,) = filters._Read(pairs, 3, 50, 0, 10)(torch.arange(10), torch.zeros(10, 3, 9, 9))
+    assert rows.device.type == "meta" and rows.shape == (50, 4 * 9 + 6)
+
+
+def test_the_caller_s_block_does_not_matter(lines, pictures):
+    x = pictures(16, 9)
+    labels, start = lines(x).argmax(1), places(H_FLIP, "bank", 4, 1)
+    w = torch.randn(4, 7, 7, generator=torch.Generator().manual_seed(2))
+    plain = vz.train_equivariance(lines, x, labels, start, steps=3, batch=8)
+    for block in (torch.no_grad, torch.inference_mode):
+        with block():
+            fitted = vz.fit_equivariance(lines, x.clone(), H_FLIP, layer="bank", size=1, k=2)
+            trained = vz.train_equivariance(lines, x.clone(), labels, start, steps=3, batch=8)
+            moved = fitted.transposed(w.clone())[0]
+        assert torch.equal(trained.weight, plain.weight)
+        torch.testing.assert_close(moved, fitted.transposed(w)[0])

@@ -21,17 +21,21 @@ def few():
 
 
 def one_filter(network, weight):
-    """A network of one convolution without padding, one ReLU, and an average."""
+    """A network of one convolution without padding, one ReLU, and an average, which goes to two classes."""
     side = weight.shape[-1]
     model = nn.Sequential(
         OrderedDict(
-            conv=nn.Conv2d(3, 1, side), relu=nn.ReLU(), pool=nn.AdaptiveAvgPool2d(1), flat=nn.Flatten()
+            conv=nn.Conv2d(3, 1, side),
+            relu=nn.ReLU(),
+            pool=nn.AdaptiveAvgPool2d(1),
+            flat=nn.Flatten(),
+            fc=nn.Linear(1, 2),
         )
     )
     with torch.no_grad():
         model.conv.weight.copy_(weight)
         model.conv.bias.fill_(1)
-    return network(model, side=16, labels=["one"])
+    return network(model, side=16, labels=["one", "two"])
 
 
 def test_a_filter_that_looks_at_the_middle_uses_the_middle(network, pictures):

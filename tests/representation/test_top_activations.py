@@ -117,6 +117,14 @@ def test_several_layers_in_one_pass_are_what_each_is_alone(tiny, pictures):
         assert torch.equal(found.at, alone.at)
 
 
+def test_layers_may_be_named_by_their_paths(lite0):
+    path, x = lite0.layer("stage3").path, vz.photo("goldfish", 64)
+    found = vz.top_patches(lite0, x, [path, "stage3"], top=1)
+    assert torch.equal(found[path].values, found["stage3"].values)
+    with pytest.raises(vz.VizlibError, match="this list is empty"):
+        vz.top_patches(lite0, x, [])
+
+
 def test_a_patch_of_even_sides_lies_alike_around_every_place(colour_averages):
     """A field of one pixel is off the middle of two pixels wherever it is, to one and the same side."""
     for place in (1, 2, 3):

@@ -134,7 +134,7 @@ def test_a_checkpoint_of_another_sweep_is_refused(tiny, forty, tmp_path):
             net, forty, ["relu1", "conv2"], checkpoint=file
         ),
         "top 9, not 3": lambda: vz.top_patches(net, forty, "relu1", top=3, checkpoint=file),
-        "batch_size 32, not 5": lambda: vz.top_patches(net, forty, "relu1", batch_size=5, checkpoint=file),
+        "batch_size 16, not 5": lambda: vz.top_patches(net, forty, "relu1", batch_size=5, checkpoint=file),
         "question 'top patches'": lambda: vz.match_units(net, forty, net, layer="relu1", checkpoint=file),
     }.items():
         with pytest.raises(vz.VizlibError, match=words):

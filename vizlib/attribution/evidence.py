@@ -6,8 +6,6 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from scipy.stats import rankdata
-from skimage.metrics import structural_similarity
 
 from ..errors import VizlibError
 
@@ -50,6 +48,8 @@ def ssim(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
             f"{a.shape[-1]}."
         )
     stretched = (map(_stretch, pair) for pair in pairs)
+    from skimage.metrics import structural_similarity  # here: it takes long to import
+
     return torch.tensor(
         [float(structural_similarity(x, y, channel_axis=0, data_range=1.0)) for x, y in stretched]
     )
@@ -71,6 +71,8 @@ def _pairs(a, b) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 
 def _spearman(x, y):
+    from scipy.stats import rankdata  # here: it takes long to import
+
     x, y = (rankdata(m.ravel()) for m in (x, y))
     x, y = x - x.mean(), y - y.mean()
     norm = np.linalg.norm(x) * np.linalg.norm(y)

@@ -65,8 +65,8 @@ def occlusion(
     if not upsample:
         return drop.view(-1, 1, *grid)
     total, times = torch.zeros_like(images[:, :1]), images.new_zeros(images.shape[-2:])
-    for b, (rows, columns) in enumerate(boxes):
-        total[:, 0, rows, columns] += drop[:, b, None, None]
+    for fall, (rows, columns) in zip(drop.T, boxes, strict=True):
+        total[:, 0, rows, columns] += fall[:, None, None]
         times[rows, columns] += 1
     return total / times.clamp(min=1)
 

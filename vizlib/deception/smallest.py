@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from scipy.optimize import Bounds, minimize
 
 from ..batching import Progress, goes_on, whole
 from ..errors import VizlibError
@@ -105,6 +104,8 @@ def _least(net: Network, x: torch.Tensor, target: torch.Tensor, c: float, steps:
         return float(value.detach()), slope.cpu().double().flatten().numpy()
 
     flat = x.cpu().double().flatten().numpy()
+    from scipy.optimize import Bounds, minimize  # here: it takes long to import
+
     found = minimize(
         value_and_slope,
         np.zeros_like(flat),

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import functools
 import warnings
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
     from matplotlib.text import Text
 
@@ -20,16 +23,40 @@ def make_legible(fig: Figure) -> None:
 
     Where this machine has none, boxes are drawn, and a warning says what to install.
     """
-    from matplotlib.text import Text
-
-    for ax in fig.axes:
-        if ax.axison:
-            for axis in (ax.xaxis, ax.yaxis):
-                axis.get_ticklabels()  # from now on the ticks carry their texts
-    for text in fig.findobj(Text):
+    for text in _texts(fig):
         missing = _missing(text)
         if missing:
             text.set_fontfamily([*text.get_fontfamily(), _font_with(missing) or _no_font(missing)])
+
+
+def _texts(artist: Artist) -> Iterator[Text]:
+    """What will be written, but for numbers at axes, which every font can write."""
+    from matplotlib.axis import Axis
+    from matplotlib.text import Text
+
+    if isinstance(artist, Text):
+        yield artist
+    for child in artist.get_children():
+        if isinstance(child, Axis):
+            if getattr(artist, "axison", True) and child.get_visible():
+                yield from _texts_at(child)
+        else:
+            yield from _texts(child)
+
+
+def _texts_at(axis: Axis) -> Iterator[Text]:
+    from matplotlib.category import StrCategoryFormatter
+    from matplotlib.ticker import FixedFormatter, FuncFormatter
+
+    yield axis.label
+    formatter = axis.get_major_formatter()
+    if isinstance(formatter, StrCategoryFormatter):
+        if all(map(str.isascii, formatter.format_ticks(list(axis.get_majorticklocs())))):
+            return
+        axis.get_ticklabels()  # from now on the ticks carry the names
+    if isinstance(formatter, (StrCategoryFormatter, FixedFormatter, FuncFormatter)):
+        for tick in axis.get_major_ticks():
+            yield from (tick.label1, tick.label2)
 
 
 def _missing(text: Text) -> frozenset[str]:

@@ -53,13 +53,11 @@ def check_shape(images: Any) -> None:
     elif shape[-1:] == (3,):
         hint = "The channels come before height and width: images.movedim(-1, -3)."
     elif images.dim() == 4 and shape[1] == 1:
-        hint = "Show the grey picture in three colours: images.expand(-1, 3, -1, -1)."
+        hint = "Grey pictures become RGB by images.expand(-1, 3, -1, -1)."
     elif images.dim() == 4 and shape[1] == 4:
-        hint = (
-            "vz.open_image(...) turns transparent pictures into RGB; images[:, :3] drops the fourth channel."
-        )
+        hint = "vz.open_image(picture) turns a transparent picture into RGB."
     else:
-        hint = "vz.open_image(...) makes such a tensor from files and arrays."
+        hint = "vz.open_image(...) makes such a tensor from files, arrays and grey or transparent tensors."
     raise VizlibError(f"Pictures have the shape (N, 3, H, W); this one has {shape}. {hint}")
 
 

@@ -10,8 +10,8 @@ import torch
 
 from .windows import ReceptiveField
 
-Box: TypeAlias = tuple[slice, slice]  # rows and columns of a grid: of pixels, or of a layer's units
-Grid: TypeAlias = tuple[int, int]
+Box: TypeAlias = tuple[slice, ...]  # rows and columns of a grid: of pixels, or of a layer's units
+Grid: TypeAlias = tuple[int, ...]
 
 
 def units_looking_at(box: Box, field: ReceptiveField, grid: Grid) -> Box:
@@ -25,17 +25,17 @@ def units_needed_for(units: Box, field: ReceptiveField, below: ReceptiveField, g
     return tuple(map(_lying_in, pixels, below.size, below.stride, below.start, grid))
 
 
-def _looking_at(pixels: slice, size: int, stride: int, start: int, count: int) -> slice:
+def _looking_at(pixels: slice, size: float, stride: int, start: int, count: int) -> slice:
     first = math.floor((pixels.start - start - size) / stride) + 1
     return _some_of(count, first, math.ceil((pixels.stop - start) / stride))
 
 
-def _seen_by(units: slice, size: int, stride: int, start: int) -> slice:
+def _seen_by(units: slice, size: float, stride: int, start: int) -> slice:
     """The pixels that these units see, also beyond the border."""
     return slice(start + units.start * stride, start + (units.stop - 1) * stride + size)
 
 
-def _lying_in(pixels: slice, size: int, stride: int, start: int, count: int) -> slice:
+def _lying_in(pixels: slice, size: float, stride: int, start: int, count: int) -> slice:
     """The units that see nothing but these pixels."""
     last = (pixels.stop - size - start) // stride
     return _some_of(count, (pixels.start - start) // stride, last + 1)
@@ -89,5 +89,5 @@ def shrunk(window: Box, step: Sequence[int]) -> Box:
     return tuple(slice(w.start // q, w.stop // q) for w, q in zip(window, step, strict=True))
 
 
-def sides(box: Box) -> tuple[int, int]:
+def sides(box: Box) -> tuple[int, ...]:
     return tuple(side.stop - side.start for side in box)

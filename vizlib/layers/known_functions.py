@@ -32,7 +32,7 @@ class Trace:
 
     field: ReceptiveField
     axes: tuple[str, ...] | None
-    grid: tuple[int, int]
+    grid: tuple[int, ...]
 
     def rearranged(self, axes: tuple[str, ...] | None) -> Trace:
         """The same numbers in another arrangement. What has lost its axes is not known to be local."""
@@ -67,12 +67,17 @@ class Call:
         first = self.trace(self.given("input", 0))
         return first if len({id(t) for t in self.traced}) == 1 else None
 
+    @property
+    def traces(self) -> list[Trace]:
+        """What is known of the arguments that have traces, in their order."""
+        return [self._traces[id(t)] for t in self.traced]
+
     def everything(self) -> Trace:
         """Every unit of the result may depend on every pixel. The grid's step is that of an input of the same
         shape.
         """
-        strides = [self.trace(t).field.stride for t in self.traced if t.shape == self.out.shape]
-        stride = reduce(lambda a, b: tuple(map(max, a, b)), strides, (1, 1))
+        strides = [self._traces[id(t)].field.stride for t in self.traced if t.shape == self.out.shape]
+        stride = tuple(max(steps) for steps in zip((1, 1), *strides, strict=True))
         axes = PICTURE if self.out.dim() == 4 else None
         return Trace(replace(EVERYTHING, stride=stride), axes, tuple(self.out.shape[-2:]))
 
@@ -84,10 +89,14 @@ class Call:
 def follow(call: Call) -> Trace:
     """What is known of the result of a call some of whose arguments have traces."""
     rule = RULES.get(call.name)
-    return (rule(call) if rule else None) or call.everything()
+    try:
+        trace = rule(call) if rule else None
+    except Exception:  # called in a form that is not known, such as with names for dimensions
+        trace = None
+    return trace or call.everything()
 
 
-def plain_name(func: Callable) -> str:
+def plain_name(func: Any) -> str:
     name = getattr(func, "__name__", "")
     if name == "__get__":  # a property such as x.mT
         return func.__self__.__name__
@@ -154,31 +163,34 @@ def _padding(call: Call) -> Trace | None:
 def _adaptive_pooling(call: Call) -> Trace | None:
     """To the size that is there already, nothing happens; to any other, windows of changing sizes."""
     source = call.source
-    unchanged = source and source.axes == PICTURE and tuple(call.out.shape[-2:]) == source.grid
-    return source.not_local() if unchanged else None
+    if source is None or source.axes != PICTURE or tuple(call.out.shape[-2:]) != source.grid:
+        return None
+    return source.not_local()
 
 
 def _pointwise(call: Call) -> Trace | None:
     """Each unit from those in the same place. A constant that changes from place to place, such as a code of
     positions, does not change fields, but ends locality.
     """
-    traces = [call.trace(t) for t in call.traced]
-    if any(trace.axes is None for trace in traces):
-        alone = len(traces) == 1 and call.traced[0].shape == call.out.shape
-        return traces[0] if alone else None
-    spread = [_spread(trace.axes, t, call.out) for trace, t in zip(traces, call.traced, strict=True)]
-    if None in spread:
-        return None
-    axes = tuple(max(tags) for tags in zip(*spread, strict=True))
-    if any(own != axes for own in spread):
-        return None
+    traces = call.traces
+    if len(traces) == 1 and call.traced[0].shape == call.out.shape:
+        axes = traces[0].axes
+    else:
+        pairs = zip(traces, call.traced, strict=True)
+        axes, *others = (_spread(trace.axes, tensor, call.out) for trace, tensor in pairs)
+        if axes is None or any(other != axes for other in others):
+            return None
     trace = call.of_all(traces).rearranged(axes)
+    if axes is None:
+        return trace
     constants = [t for t in call.tensors if call.trace(t) is None]
     return trace if all(_is_even(t, axes) for t in constants) else trace.not_local()
 
 
-def _spread(axes: tuple[str, ...], tensor: torch.Tensor, out: torch.Tensor) -> tuple[str, ...] | None:
+def _spread(axes: tuple[str, ...] | None, tensor: torch.Tensor, out: torch.Tensor) -> tuple[str, ...] | None:
     """The axes of a tensor that is broadcast to the shape of `out`; None if that repeats a position."""
+    if axes is None:
+        return None
     missing = out.dim() - tensor.dim()
     kept = tuple(out.shape)[missing:]
     repeated = any(tag and n != m for tag, n, m in zip(axes, tensor.shape, kept, strict=True))
@@ -209,14 +221,13 @@ def _dims(call: Call) -> set[int] | None:
     dims = call.given("dim", position, default) if dims is None else dims
     if dims is None or isinstance(dims, (bool, torch.Tensor)):
         return None
-    n = tensors_in(call.given("input", 0))[0].dim() + (call.name == "stack")
+    n = call.tensors[0].dim() + (call.name == "stack")
     return {d % n for d in (dims if isinstance(dims, (list, tuple)) else [dims])}
 
 
 def _joined(call: Call) -> Trace | None:
     """cat and stack along the channels. A constant map among them may change from place to place."""
-    parts, dims = list(call.given("tensors", 0)), _dims(call)
-    traces = [call.trace(t) for t in parts if call.trace(t)]
+    parts, dims, traces = call.given("tensors", 0), _dims(call), call.traces
     axes = traces[0].axes
     if axes is None or dims is None or any(trace.axes != axes for trace in traces):
         return None
@@ -311,7 +322,7 @@ def _reshaped(call: Call) -> Trace | None:
     return source.rearranged(_regrouped(before, tuple(call.out.shape)))
 
 
-def _parts(tag: str, side: int, grid: tuple[int, int]) -> list[tuple[str, int]]:
+def _parts(tag: str, side: int, grid: tuple[int, ...]) -> list[tuple[str, int]]:
     return [(axis, grid["rc".index(axis)]) for axis in tag] if len(tag) > 1 else [(tag, side)]
 
 

@@ -42,16 +42,17 @@ if TYPE_CHECKING:
 
 WORTH_IT = 0.75  # a layer whose units change by more than this share, per side, is computed whole
 PROBES = 4  # squares of noise on which the short way is tried beside the full one
+PIXELS = ""  # the name of what lies under all layers
 CLOSE = 1e-3  # of the change there: what the two may differ by, beyond rounding
 
 
 @dataclass(frozen=True)
 class Level:
-    """A layer at which windows are cut, or the pixels (whose name is None): what its units see, and their
-    values (N, K, h, w) for the unchanged pictures.
+    """A layer at which windows are cut, or the pixels: what its units see, and their values (N, K, h, w) for
+    the unchanged pictures.
     """
 
-    name: str | None
+    name: str
     field: ReceptiveField
     clean: torch.Tensor
 
@@ -72,7 +73,7 @@ class LocalChange:
         self, net: Network, images: torch.Tensor, layer: str, height: int, width: int, batch_size: int = 8
     ) -> None:
         self.net, self.images, self.layer = net, images, layer
-        self.pixels = Level(None, PIXEL, images)
+        self.pixels = Level(PIXELS, PIXEL, images)
         candidates = _candidates(net, images, layer, height, width)
         self.cuts, self.clean = _clean_passes(net, images, candidates, layer, batch_size)
         if self.cuts and not self._agrees(height, width, batch_size):
@@ -117,7 +118,7 @@ class LocalChange:
         """The output of `layer` if the layer `below` had the output `values`. What lies under it runs on a
         small dummy.
         """
-        if below.name is None:
+        if below.name == PIXELS:
             return outputs_of(self.net, values, [layer])[layer]
         side = 8 * max(below.field.stride)
         dummy = values.new_zeros(1, 3, side, side)
@@ -140,9 +141,7 @@ class LocalChange:
             try:
                 found = self._deepest(*probes)
                 answer = self._above(last, found, layer)
-            except (
-                Exception
-            ):  # whatever a person's own code says to a small dummy, or to tensors of two sizes
+            except Exception:  # whatever a person's own code says to a dummy, or to tensors of two sizes
                 return False
             if not _same(found, right[last.name], last.clean[i[some]]):
                 return False
@@ -225,7 +224,7 @@ def _probes(
 
     last = [n - side for n, side in zip(images.shape[-2:], (height, width), strict=True)]
     corners = [last, *list(zip(draw(last[0]), draw(last[1]), strict=True))[1:]]
-    boxes = [(slice(r, r + height), slice(c, c + width)) for r, c in corners]
+    boxes: list[Box] = [(slice(r, r + height), slice(c, c + width)) for r, c in corners]
     noise = torch.rand(PROBES, images.shape[1], height, width, generator=generator)
     return torch.tensor(draw(len(images) - 1)), boxes, list(noise.to(images))
 

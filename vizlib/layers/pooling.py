@@ -1,5 +1,6 @@
 """Average pooling in the place of max-pooling, for as long as one likes; the network is not touched."""
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
@@ -22,7 +23,7 @@ def _mean_of_window(
 
 
 @contextmanager
-def average_pooling(on=True):
+def average_pooling(on: bool = True) -> Iterator[None]:
     """While open, every 2-D max-pooling that a forward pass of this thread meets takes the mean of its
     window, not the largest value.
 

@@ -26,9 +26,11 @@ __all__ = [
 ]
 
 # What may be asked of a tensor without learning its numbers.
-HARMLESS = set("dim element_size get_device is_complex is_contiguous is_floating_point is_same_size".split())
-HARMLESS |= set(
-    "ndimension nelement numel size storage_offset stride __get__ __len__ __hash__ __repr__".split()
+HARMLESS = set(
+    """
+    dim element_size get_device is_complex is_contiguous is_floating_point is_same_size ndimension nelement
+    numel size storage_offset stride type data_ptr __get__ __len__ __hash__ __repr__
+    """.split()
 )
 
 
@@ -84,10 +86,10 @@ class FieldTracer(TorchFunctionMode):
         changed = [t for t, version in zip(inputs, versions, strict=True) if _version(t) != version]
         if not outputs and not changed and getattr(func, "__name__", "") not in HARMLESS:
             self.leaked = True
-        trace = follow(Call(func, args, kwargs, self._traces, outputs[0])) if outputs else None
+        traces = [follow(Call(func, args, kwargs, self._traces, t)) for t in outputs[:1]] * len(outputs)
         for tensor in changed:
             self._overwritten(tensor, parents)
-        for tensor in outputs:
+        for tensor, trace in zip(outputs, traces, strict=True):
             self._note(tensor, trace.not_local() if self.leaked else trace, parents)
         return out
 
@@ -137,6 +139,6 @@ def receptive_field(net: Network, layer: str) -> ReceptiveField:
     layer: a name from `net.layers` or a module path. Raises VizlibError for a layer that does not exist.
 
         >>> vz.receptive_field(vz.load("zfnet"), "conv2").size
-        (15, 15)
+        (25, 25)
     """
     return net.layer(layer).receptive_field

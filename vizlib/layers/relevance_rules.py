@@ -128,18 +128,15 @@ class _Hand(torch.autograd.Function):
 
 
 class _Pass(torch.autograd.Function):
-    """A step of the forward pass that hands relevance on as it comes; what was spread out is gathered
-    again.
-    """
+    """A step of the forward pass that hands relevance on as it comes."""
 
     @staticmethod
     def forward(ctx, run, a):
-        ctx.shape = a.shape
         return run()
 
     @staticmethod
     def backward(ctx, R):
-        return None, R.sum_to_size(ctx.shape)
+        return None, R  # of a signal that was spread out, autograd adds up the parts
 
 
 # What these do to a signal on its way back is what they should do to relevance. "fn": max-pooling; "__get__":
@@ -236,7 +233,7 @@ class _Relevance(TorchFunctionMode):
         return _write(a, out) if in_place else out
 
     def _sum(self, weights, a):
-        """How a sum of two signals with these weights hands relevance back; a small one was spread out."""
+        """How a sum of two signals with these weights hands relevance back."""
         rule, note = self.choose("sum", self.layers, a), self.note("sum", None)
 
         def added(pair, w, b):
@@ -246,7 +243,7 @@ class _Relevance(TorchFunctionMode):
             pair, w = torch.stack([a.expand_as(R), b.expand_as(R)], 1), R.new_tensor(weights)
             relevance, kept = shares(pair, added, w, None, R, rule)
             note(R, relevance, kept)
-            return [part.sum_to_size(x.shape) for part, x in zip(relevance.unbind(1), (a, b), strict=True)]
+            return relevance.unbind(1)  # of a signal that was spread out, autograd adds up the parts
 
         return back
 

@@ -10,6 +10,7 @@ No module is replaced and no hook is set: a function mode catches every call of 
 as a module or as a plain function, in place or not, so there is nothing to restore afterwards.
 """
 
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -84,7 +85,7 @@ def _in_place(func, args, kwargs):
 
 
 @contextmanager
-def relu_rule(rule):
+def relu_rule(rule: str | Callable) -> Iterator[None]:
     """While open, every ReLU that a forward pass meets will hand its gradient back by `rule`.
 
     rule: a name in RULES, or a function (g, gate) -> signal of your own; gate(g) is what the chain rule would

@@ -20,9 +20,9 @@ class ReceptiveField:
         positions.
     """
 
-    size: tuple[float, float]
-    stride: tuple[int, int]
-    start: tuple[int, int]
+    size: tuple[float, ...]
+    stride: tuple[int, ...]
+    start: tuple[int, ...]
     local: bool = field(default=True, compare=False)
 
     @property
@@ -75,7 +75,7 @@ def union(a: ReceptiveField, b: ReceptiveField) -> ReceptiveField:
     )
 
 
-def pair(value: int | Sequence[int]) -> tuple[int, int]:
+def pair(value: int | Sequence[int]) -> tuple[int, ...]:
     """A number for rows and columns alike, or one for each, as (rows, columns)."""
     values = tuple(value) if isinstance(value, Sequence) else (value,)
     return values * 2 if len(values) == 1 else values

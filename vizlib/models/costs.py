@@ -85,10 +85,13 @@ class _Ledger(TorchDispatchMode):
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         out = func(*args, **(kwargs or {}))
         self.page.multiply_adds += _multiply_adds(func.overloadpacket.__name__, args, out)
-        for tensor in tensors_in([args, kwargs]):
+        self.meet(tensors_in([args, kwargs]))
+        return out
+
+    def meet(self, tensors: Iterable[torch.Tensor]) -> None:
+        for tensor in tensors:
             parameter = self.unmet.pop(id(tensor), None)
             self.page.parameters += 0 if parameter is None else parameter.numel()
-        return out
 
 
 def _pages(net):
@@ -113,6 +116,7 @@ def _filing(net, ledger, ends) -> Iterator[None]:
     def hook(module, inputs, output):
         if threading.get_ident() != owner:
             return
+        ledger.meet(module.parameters(recurse=False))  # some keep what they have computed from them once
         if not any(True for _ in module.children()):
             ledger.page.kinds += filter(None, [_kind(module)])
         if id(module) in ends:

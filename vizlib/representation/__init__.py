@@ -4,14 +4,14 @@ codes.
 
 from .convergent import Matching, match_units, unit_correlations
 from .decoding import Autoencoder, Decoder, autoencoder, decode, decoder
-from .dissection import Dissection, detectors, dissect
+from .dissection import Dissection, dissect
 from .embedding import embed, neighbour_agreement, neighbours
 from .equivariance import EquivariantMap, fit_equivariance, logits_through, map_error, train_equivariance
 from .fields import EmpiricalField, empirical_receptive_field
 from .minimal import Minimal, minimal_image, smooth_fill
 from .regression import forward_selection, least_squares, moments
 from .stitching import Stitch, fit_stitch, franken, train_stitch
-from .top_activations import TopPatches, strongest, top_patches
+from .top_activations import TopPatches, top_patches
 
 __all__ = [
     "Autoencoder",
@@ -26,7 +26,6 @@ __all__ = [
     "autoencoder",
     "decode",
     "decoder",
-    "detectors",
     "dissect",
     "embed",
     "empirical_receptive_field",
@@ -43,7 +42,6 @@ __all__ = [
     "neighbour_agreement",
     "neighbours",
     "smooth_fill",
-    "strongest",
     "top_patches",
     "train_equivariance",
     "train_stitch",

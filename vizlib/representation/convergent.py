@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
-from scipy.optimize import linear_sum_assignment
 
 from ..errors import VizlibError
 from ..layers import record
@@ -114,6 +113,8 @@ def match_units(
     if method == "best":
         values, partner = correlation.max(1)
         return Matching(partner, values, correlation)
+    from scipy.optimize import linear_sum_assignment  # here: it takes long to import
+
     rows, columns = (
         torch.from_numpy(part) for part in linear_sum_assignment(correlation.double().numpy(), maximize=True)
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,7 +15,7 @@ from ..errors import VizlibError
 from ..layers import record
 from ..sweep.histograms import Histogram
 from ..sweep.loops import run
-from ..sweep.reducers import TopActivations
+from ..sweep.reducers import TopActivations, nothing
 from ..table import Table
 from .scenes import Scenes, scenes_of
 
@@ -49,6 +48,11 @@ class Dissection:
         range too low.
     has (N, C): which picture shows which object. best_pictures (K, up to 100): where each unit is highest.
     grid: the sides of the masks. evidence: what it was counted from, or None where there was too much of it.
+
+        >>> found = vz.dissect(vz.load("scenenet"), vz.collages(8), "relu5")
+        >>> values, which = found.best
+        >>> values.shape
+        torch.Size([192])
     """
 
     layer: str
@@ -62,7 +66,7 @@ class Dissection:
     evidence: Evidence | None
 
     @property
-    def best(self):
+    def best(self) -> tuple[torch.Tensor, torch.Tensor]:
         """For each unit its highest IoU and the object it is with: values (K,), indices into `objects`
         (K,).
         """
@@ -302,7 +306,7 @@ class Overlaps:
     """
 
     fits: int
-    strong: torch.Tensor | None = None
+    strong: torch.Tensor = field(default_factory=nothing)
     both: dict = field(default_factory=dict)
     area: dict = field(default_factory=dict)
     shows: list = field(default_factory=list)
@@ -317,9 +321,8 @@ class Overlaps:
         shown = [owner.unique().tolist() for owner in owners]
         best = TopActivations(BEST)
         best.update(numbers, {"unit": peak[:, :, None, None]}, 0)
-        unit, picture, pixel = pixels
-        batch = (unit.to(torch.int32), picture.to(torch.int32), pixel.to(torch.int32), peak)
-        batch += (owners.to(torch.int16), objects)
+        small = [index.to(torch.int32) for index in pixels]
+        batch = (*small, peak, owners.to(torch.int16), objects)
         self.merge(
             Overlaps(
                 self.fits,
@@ -342,7 +345,7 @@ class Overlaps:
             name: sum(b[name] for b in (self.both, other.both) if name in b)
             for name in self.both | other.both
         }
-        self.strong = other.strong if self.strong is None else self.strong + other.strong
+        self.strong = self.strong + other.strong if self.shows else other.strong
         self.area = dict(Counter(self.area) + Counter(other.area)) | {
             name: 0 for name in self.both if not self.area.get(name, 0) + other.area.get(name, 0)
         }
@@ -416,9 +419,3 @@ def overlaps(pixels, owners, units, objects):
     both = torch.bincount(unit[inside] * objects + owner[inside], minlength=units * objects)
     area = torch.bincount(owners[owners >= 0], minlength=objects)
     return both.view(units, objects), torch.bincount(unit, minlength=units), area
-
-
-def detectors(net: Network, scenes: Any, layer: str, **options: Any) -> Dissection:
-    """The old name of `dissect`."""
-    warnings.warn("vz.detectors is now vz.dissect", DeprecationWarning, stacklevel=2)
-    return dissect(net, scenes, layer, **options)

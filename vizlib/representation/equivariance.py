@@ -35,6 +35,10 @@ class EquivariantMap:
 
     weight: (K, K, m, m), v in the frame of the warped code; beyond the border the code goes on as at the
     border. bias: (K,).
+
+        >>> net = vz.load("scenenet")
+        >>> vz.fit_equivariance(net, vz.collages(4).images, vz.H_FLIP, layer="conv2", samples=500).layer
+        'conv2'
     """
 
     g: Warp
@@ -49,9 +53,9 @@ class EquivariantMap:
         """M^T w for weights w (K, h, w) of a linear score, and <w, bias>: <w, M f> = <M^T w, f> + <w, bias>
         for every code f.
         """
-        with torch.enable_grad():
-            f = torch.zeros_like(w)[None].requires_grad_()
-            value = (w * self(f)[0]).sum()
+        with torch.inference_mode(False), torch.enable_grad():
+            f, w = torch.zeros_like(w)[None].requires_grad_(), w.detach().clone()
+            value = (w * replace(self, weight=self.weight.clone(), bias=self.bias.clone())(f)[0]).sum()
             return torch.autograd.grad(value, f)[0][0], value.detach()
 
     def moved(self) -> torch.Tensor:
@@ -68,7 +72,8 @@ class EquivariantMap:
 
     def leaving(self, channels: torch.Tensor) -> EquivariantMap:
         """The same map, but these channels stay what they are: their rows become those of the identity."""
-        still = places(self.g, self.layer, *self.weight.shape[1:3], self.weight.device)
+        count, size = self.weight.shape[1:3]
+        still = places(self.g, self.layer, count, size, self.weight.device)
         weight, bias = self.weight.clone(), self.bias.clone()
         weight[channels], bias[channels] = still.weight[channels], 0.0
         return replace(self, weight=weight, bias=bias)
@@ -183,6 +188,10 @@ def logits_through(net: Network, pictures: Any, M: EquivariantMap, *, batch_size
 def map_error(M: Callable, codes: torch.Tensor, wanted: torch.Tensor) -> float:
     """How far M(codes) is from what is wanted, |M f - f'| / |f' - mean f'| over all places and channels: a
     map to the mean has 1.
+
+        >>> codes = vz.record(vz.load("scenenet"), vz.collages(2).images, "conv3")["conv3"]
+        >>> vz.map_error(lambda f: f, codes, codes)
+        0.0
     """
     spread = wanted - wanted.mean((0, 2, 3), keepdim=True)
     return float((M(codes) - wanted).norm() / spread.norm())

@@ -141,22 +141,25 @@ def train(
     """
     steps = whole(steps, "steps is a number of batches")
     batch = whole(batch, "batch is a number of pictures")
-    codes, labels = _Codes(pictures, code, len(labels)), torch.as_tensor(labels)
-    generator = torch.Generator().manual_seed(seed)
-    weight, bias = start.weight.clone().requires_grad_(), start.bias.clone().requires_grad_()
-    adam, count = torch.optim.Adam([weight, bias], rate), len(codes.numbers)
-    order = torch.cat([torch.randperm(count, generator=generator) for _ in range(1 + steps * batch // count)])
-    for i in batches(
-        steps * batch, batch, progress and (lambda done, total, _: progress(done // batch, steps, None))
-    ):
-        adam.param_groups[0]["lr"] = rate * (1 - int(i[0]) / (steps * batch))
-        numbers, f = codes.of(codes.numbers[order[i]], order[i])
-        with torch.enable_grad():
-            logits = resume(net, layer, replace(start, weight=weight, bias=bias)(f))
-            adam.zero_grad()
-            F.cross_entropy(logits, labels[numbers].to(logits.device)).backward()
-        adam.step()
-    return replace(start, weight=weight.detach(), bias=bias.detach())
+    with torch.inference_mode(False):  # whatever block the caller is in, the map has a slope
+        codes, labels = _Codes(pictures, code, len(labels)), torch.as_tensor(labels)
+        generator = torch.Generator().manual_seed(seed)
+        weight, bias = start.weight.clone().requires_grad_(), start.bias.clone().requires_grad_()
+        adam, count = torch.optim.Adam([weight, bias], rate), len(codes.numbers)
+        order = torch.cat(
+            [torch.randperm(count, generator=generator) for _ in range(1 + steps * batch // count)]
+        )
+        for i in batches(
+            steps * batch, batch, progress and (lambda done, total, _: progress(done // batch, steps, None))
+        ):
+            adam.param_groups[0]["lr"] = rate * (1 - int(i[0]) / (steps * batch))
+            numbers, f = codes.of(codes.numbers[order[i]], order[i])
+            with torch.enable_grad():
+                logits = resume(net, layer, replace(start, weight=weight, bias=bias)(f))
+                adam.zero_grad()
+                F.cross_entropy(logits, labels[numbers].to(logits.device)).backward()
+            adam.step()
+        return replace(start, weight=weight.detach(), bias=bias.detach())
 
 
 class _Codes:

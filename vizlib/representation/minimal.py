@@ -1,22 +1,29 @@
 """The minimal image: what is left when everything that can go without changing the class has gone."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
 
-from ..batching import check_batch_size, goes_on
+from ..batching import Progress, check_batch_size, goes_on, whole
 from ..errors import VizlibError
-from ..images import check_images
+from ..images.check import check_colour
+
+if TYPE_CHECKING:
+    from ..models.network import Network
 
 
 @dataclass(frozen=True)
 class Minimal:
-    """image (1, 3, H, W): the minimal image. kept (1, 1, H, W): 1 where the picture is as it was. label: the
-    class that holds.
+    """What `minimal_image` found.
 
-    segments (H, W): the pieces, numbered from 0. order: the pieces removed, in turn. history: the score
-        before, and after each removal.
+    image: (1, 3, H, W), the minimal image. kept: (1, 1, H, W), 1 where the picture is as it was.
+    label: the class that holds.
+    segments: (H, W), the pieces, numbered from 0. order: the pieces removed, in turn.
+    history: the score before, and after each removal.
     stopped: whether progress ended it early.
     """
 
@@ -24,39 +31,52 @@ class Minimal:
     kept: torch.Tensor
     label: str
     segments: torch.Tensor
-    order: list
-    history: list
+    order: list[int]
+    history: list[float]
     stopped: bool
 
     @property
-    def share(self):
+    def share(self) -> float:
         """How much of the picture's area is left, in [0, 1]."""
         return float(self.kept.mean())
 
 
-def minimal_image(net, image, target=None, *, segments=40, fill="smooth", batch_size=20, progress=None):
-    """Remove the segment whose loss lowers the score least, again and again, as long as the class stays on
-    top.
+def minimal_image(
+    net: Network,
+    image: torch.Tensor,
+    target: int | str | None = None,
+    *,
+    segments: int | torch.Tensor = 40,
+    fill: Any = "smooth",
+    batch_size: int = 20,
+    progress: Progress | None = None,
+) -> Minimal:
+    """The minimal image, a simplified scene: remove the segment whose loss lowers the score least, again and
+    again, as long as the class stays on top.
 
-    image: (1, 3, H, W) in [0, 1]. target: a class or a label, by default the top class; the score is its
-        logit. segments: about how many
-    pieces to cut the picture into (SLIC), or a map (H, W) of whole numbers that says which pixel belongs to
-        which. fill: "smooth" fills
-    what is removed from its surroundings, so that no edge is left behind (see `smooth_fill`); a number or
-        three in [0, 1] paint it.
+    image: (1, 3, H, W) in [0, 1].
+    target: a class or a label, by default the top class; the score is its logit.
+    segments: about how many pieces to cut the picture into (SLIC), or a map (H, W) of whole numbers that says
+        which pixels belong together.
+    fill: "smooth" fills what is removed from its surroundings, so that no edge is left behind (see
+        `smooth_fill`); a number or three in [0, 1] paint it.
     batch_size: pictures per pass; each removal costs as many passes as there are segments left.
-    progress: a function (done, total) -> bool, called after each removal; when it returns False, the loop
-        ends there.
+    progress: a function (done, total, preview) -> bool, called after each removal with the picture so far;
+        when it returns False, the loop ends there.
+
     Returns a Minimal. Raises VizlibError for several pictures, and if the class is not on top to begin with.
     Zhou et al. 2015, "Object Detectors Emerge in Deep Scene CNNs", section 3.1 (there: gradients removed,
-        Poisson reconstruction).
+    Poisson reconstruction).
+
+        >>> net, photo = vz.load("zfnet"), vz.photo("goldfish", 64)
+        >>> vz.minimal_image(net, photo, segments=4, fill=0.5).label
+        'goldfish'
     """
-    image = check_images(image)
+    image, batch_size = net.check(image), check_batch_size(batch_size)
     if len(image) != 1:
         raise VizlibError(f"A minimal image is made of one picture; these are {len(image)}.")
-    check_batch_size(batch_size)
-    with torch.no_grad():
-        logits = net(image)[0]
+    colour = _colour_of(fill, image)
+    logits = _logits(net, image)[0]
     k = int(logits.argmax()) if target is None else net.index(target)
     if int(logits.argmax()) != k:
         top = net.labels[int(logits.argmax())]
@@ -64,56 +84,63 @@ def minimal_image(net, image, target=None, *, segments=40, fill="smooth", batch_
             f"The network sees {top!r} here, not {net.labels[k]!r}: there is no class to hold on to."
         )
     pieces = cut_up(image, segments)
-    left, order, history = list(range(int(pieces.max()) + 1)), [], [float(logits[k])]
-    kept, current, total, stopped = torch.ones_like(image[:, :1]), image, int(pieces.max()), False
-    while len(left) > 1:
+    total = int(pieces.max())  # one piece always stays
+    left, order, history = list(range(total + 1)), [], [float(logits[k])]
+    kept, current, stopped = torch.ones_like(image[:, :1]), image, False
+    while len(left) > 1 and not stopped:
         masks = torch.cat([kept * (pieces != s) for s in left])
-        outputs = torch.cat([_logits(net, _removed(image, m, fill)) for m in masks.split(batch_size)])
+        outputs = torch.cat([_logits(net, _removed(image, some, colour)) for some in masks.split(batch_size)])
         best = int(outputs[:, k].argmax())
         if int(outputs[best].argmax()) != k:
             break
-        kept, current = masks[best : best + 1], _removed(image, masks[best : best + 1], fill)
+        kept = masks[best : best + 1]
+        current = _removed(image, kept, colour)
         order.append(left.pop(best))
         history.append(float(outputs[best, k]))
-        if not goes_on(progress, len(order), total):
-            stopped = True
-            break
+        stopped = not goes_on(progress, len(order), total, current)
     return Minimal(current, kept, net.labels[k], pieces, order, history, stopped)
 
 
 @torch.no_grad()
-def _logits(net, images):
+def _logits(net: Network, images: torch.Tensor) -> torch.Tensor:
     return net(images)
 
 
-def _removed(image, masks, fill):
-    images = image.expand(len(masks), -1, -1, -1)
-    if isinstance(fill, str):
-        if fill != "smooth":
-            raise VizlibError(f"fill is 'smooth' or a colour, a number or three in [0, 1]; this is {fill!r}.")
-        return smooth_fill(images, masks)
-    colour = torch.as_tensor(fill, dtype=torch.float32)
-    if colour.numel() not in (1, 3) or not bool(((colour >= 0) & (colour <= 1)).all()):
-        raise VizlibError(f"fill is 'smooth' or a colour, a number or three in [0, 1]; this is {fill!r}.")
-    return masks * images + (1 - masks) * colour.view(1, -1, 1, 1)
+def _colour_of(fill: Any, image: torch.Tensor) -> torch.Tensor | None:
+    """The colour (1, 3, 1, 1) of what is removed; None for a smooth fill."""
+    if isinstance(fill, str) and fill == "smooth":
+        return None
+    return check_colour(fill, "fill is 'smooth', or it").to(image)
 
 
-def smooth_fill(images, known):
-    """Fill the pixels where `known` is 0 with a smooth continuation of those where it is 1: a pyramid of
-        averages of what is known, read
-    from coarse to fine. No edge appears, and no colour that was not there. images (N, 3, H, W), known (N, 1,
-        H, W).
+def _removed(image: torch.Tensor, masks: torch.Tensor, colour: torch.Tensor | None) -> torch.Tensor:
+    if colour is None:
+        return smooth_fill(image.expand(len(masks), -1, -1, -1), masks)
+    return masks * image + (1 - masks) * colour
 
-    Gortler, Grzeszczuk, Szeliski & Cohen 1996, "The Lumigraph", section 3.5 (pull and push); a quick relative
-    of Poisson reconstruction.
+
+def smooth_fill(images: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
+    """Inpainting by pull and push: fill the pixels where `known` is 0 with a smooth continuation of those
+    where it is 1. No edge appears, and no colour that was not there.
+
+    A pyramid of averages of what is known is made, and read from coarse to fine: where a level knows nothing,
+    the coarser one above it, enlarged, speaks for it. images: (N, 3, H, W). known: (N, 1, H, W), of zeros and
+    ones. Returns (N, 3, H, W). Gortler, Grzeszczuk, Szeliski & Cohen 1996, "The Lumigraph", section 3.5; a
+    quick relative of Poisson reconstruction.
+
+        >>> from vizlib.representation import smooth_fill
+        >>> photo, known = vz.photo("goldfish", 64), torch.ones(1, 1, 64, 64)
+        >>> known[..., 20:40, 20:40] = 0
+        >>> smooth_fill(photo, known).shape
+        torch.Size([1, 3, 64, 64])
     """
-    levels, c, w = [], images * known, known
+    colours, weights = images * known, known
+    levels = []
     while True:
-        levels.append((c / w.clamp(min=1e-6), w.clamp(max=1)))
-        if max(w.shape[-2:]) == 1:
+        levels.append((colours / weights.clamp(min=1e-6), weights.clamp(max=1)))
+        if max(weights.shape[-2:]) == 1:
             break
-        # sums over 2 x 2 pixels; a coarse pixel is fully known as soon as one fine pixel below it is
-        c, w = (4 * F.avg_pool2d(F.pad(x, (0, x.shape[-1] % 2, 0, x.shape[-2] % 2)), 2) for x in (c, w))
+        colours, weights = _halved(colours), _halved(weights)
     result = levels[-1][0]
     for colour, sure in reversed(levels[:-1]):
         above = F.interpolate(result, colour.shape[-2:], mode="bilinear")
@@ -121,25 +148,29 @@ def smooth_fill(images, known):
     return known * images + (1 - known) * result
 
 
-def cut_up(image, segments=40):
-    """The pieces of a picture (1, 3, H, W) as a map (H, W) of whole numbers from 0: `segments` by SLIC, or
-        fewer (it merges small ones),
-    or the pieces of a map that says which pixel belongs together."""
+def _halved(x: torch.Tensor) -> torch.Tensor:
+    """Sums over 2 x 2 pixels: a coarse pixel is fully known as soon as one fine pixel below it is."""
+    padded = F.pad(x, (0, x.shape[-1] % 2, 0, x.shape[-2] % 2))
+    return 4 * F.avg_pool2d(padded, 2)
+
+
+def cut_up(image: torch.Tensor, segments: int | torch.Tensor = 40) -> torch.Tensor:
+    """Superpixels: the pieces of a picture (1, 3, H, W) as a map (H, W) of whole numbers from 0.
+
+    segments: a number of pieces for SLIC (Achanta et al. 2012), which merges small ones, so that there may be
+    fewer; or a map (H, W) that says which pixels belong together, by any whole numbers.
+    """
     size = tuple(image.shape[-2:])
-    if isinstance(segments, torch.Tensor):
+    if isinstance(segments, torch.Tensor) and segments.dim() > 0:
         if tuple(segments.shape) != size or segments.is_floating_point():
             raise VizlibError(
                 f"segments is a map of whole numbers of the picture's size {size}; this one has "
-                f"{tuple(segments.shape)}."
+                f"{tuple(segments.shape)} {str(segments.dtype).removeprefix('torch.')}."
             )
-        return torch.unique(segments, return_inverse=True)[1]
-    if not (isinstance(segments, int) and segments > 1):
-        raise VizlibError(
-            f"segments is a number above 1, or a map (H, W) of whole numbers; this is {segments!r}."
-        )
-    from skimage.segmentation import (
-        slic,
-    )  # here, because it takes a second to import, and only this file needs it
+        return torch.unique(segments.to(image.device), return_inverse=True)[1]
+    count = whole(segments, "segments is a number of pieces or a map (H, W) of whole numbers", least=2)
+    from skimage.segmentation import slic  # here: it takes a second to import, and only this file needs it
 
-    pixels = image[0].permute(1, 2, 0).double().numpy()
-    return torch.from_numpy(slic(pixels, n_segments=segments, compactness=10, sigma=1, start_label=0)).long()
+    pixels = image[0].permute(1, 2, 0).cpu().double().numpy()
+    pieces = slic(pixels, n_segments=count, compactness=10, sigma=1, start_label=0)
+    return torch.from_numpy(pieces).long().to(image.device)

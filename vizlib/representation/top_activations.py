@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,10 +29,13 @@ class TopPatches:
     CPU.
 
     values (K, top): the activation, highest first. picture (K, top): the picture's number. at (K, top, 2):
-    row
-        and column in its map. seen: how many pictures were looked at.
+        row and column in its map. seen: how many pictures were looked at.
     images: the collection they were found in; images[number] is a picture again, (1, 3, H, W).
     field: the layer's receptive field. grey (1, 3, 1, 1): the colour that the network sees as zero.
+
+        >>> found = vz.top_patches(vz.load("scenenet"), vz.collages(5).images, "conv3", top=3)
+        >>> found.patches(0).shape, found.values.shape
+        (torch.Size([3, 3, 49, 49]), torch.Size([128, 3]))
     """
 
     layer: str
@@ -44,7 +46,7 @@ class TopPatches:
     field: ReceptiveField
     grey: torch.Tensor
     seen: int = 0
-    longest: int = field(default=0, repr=False)
+    longest: int = 0
 
     def patches(self, channel: int, side: int | None = None, of: Sequence | None = None) -> torch.Tensor:
         """The patches that made this channel answer, (top, 3, s, s): its receptive field, or `side` pixels
@@ -108,7 +110,7 @@ def top_patches(
     layers: str | Sequence[str],
     *,
     top: int = 9,
-    batch_size: int = 32,
+    batch_size: int = 16,
     progress: Progress | None = None,
     client: Any = None,
     checkpoint: Any = None,
@@ -122,6 +124,7 @@ def top_patches(
         sizes may differ: a convolutional layer runs over a picture of any size. Only numbers are kept, not
         pictures.
     layers: a name, which gives one TopPatches, or a list of names, which gives a dict of them.
+    batch_size: pictures at a time; 16 of 224 pixels take lite0 some 300 MB.
     progress, client, checkpoint: as in `vz.sweep.run`; when it is stopped, the pictures not yet seen are left
         out.
     Raises VizlibError for a layer without positions or pictures that cannot be used.
@@ -131,13 +134,17 @@ def top_patches(
     >>> vz.top_patches(net, [photo, photo.flip(3)], "conv3", top=2).patches(0).shape
     torch.Size([2, 3, 45, 45])
     """
-    names, pictures = [layers] if isinstance(layers, str) else list(layers), collection(pictures)
+    asked, pictures = list(layers) if isinstance(layers, (list, tuple)) else [layers], collection(pictures)
     top = whole(top, "top is a number of pictures per channel")
-    for name in names:
-        if not net.layer(name).spatial:
+    infos = {name: net.layer(name) for name in asked}
+    for name, info in infos.items():
+        if not info.spatial:
             raise VizlibError(
                 f"Layer {name!r} has no grid of positions; choose one of those that have in net.layers."
             )
+    if not infos:
+        raise VizlibError("layers is a layer's name or a list of some; this list is empty.")
+    names = [info.name for info in infos.values()]
     found = run(
         pictures,
         _Activations(net, names),
@@ -151,18 +158,18 @@ def top_patches(
     every = {
         name: TopPatches(
             name,
-            found.values[name],
-            found.picture[name],
-            found.at[name],
+            found.values[info.name],
+            found.picture[info.name],
+            found.at[info.name],
             pictures,
-            net.layer(name).receptive_field,
+            info.receptive_field,
             net.neutral.cpu(),
             found.seen,
             found.longest,
         )
-        for name in names
+        for name, info in infos.items()
     }
-    return every[layers] if isinstance(layers, str) else every
+    return every if isinstance(layers, (list, tuple)) else every[layers]
 
 
 @dataclass(frozen=True)
@@ -174,11 +181,3 @@ class _Activations:
 
     def __call__(self, numbers, images):
         return numbers, record(self.net, images, self.layers), max(images.shape[-2:])
-
-
-def strongest(
-    net: Network, images: Any, layer: str, *, top: int = 9, progress: Progress | None = None
-) -> TopPatches:
-    """The old name of `top_patches`."""
-    warnings.warn("vz.strongest is now vz.top_patches", DeprecationWarning, stacklevel=2)
-    return top_patches(net, images, layer, top=top, progress=progress)

@@ -38,7 +38,7 @@ def folder(path: str | Path, size: int | None = 224, *, recursive: bool = True, 
     is; a loop over it gives pictures (1, 3, H, W), again and again; `.skipped` lists what could not be read,
     and why. Raises VizlibError where there is no such folder, or no picture in it.
 
-    >>> pictures = vz.folder(vz.images.library.DATA / "photos", size=64)
+    >>> pictures = vz.folder(vz.resources.data_folder() / "photos", size=64)
     >>> pictures[0].shape
     torch.Size([1, 3, 64, 64])
     """

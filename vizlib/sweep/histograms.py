@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
-from .reducers import BLOCK
+from .reducers import BLOCK, nothing
 
 BINS = 4096
 
@@ -22,10 +22,10 @@ class Histogram:
     low, high (K,): the extremes. exponent (K,): e. counts (K, BINS). count: how many values a channel has.
     """
 
-    low: torch.Tensor | None = None
-    high: torch.Tensor | None = None
-    exponent: torch.Tensor | None = None
-    counts: torch.Tensor | None = None
+    low: torch.Tensor = field(default_factory=nothing)
+    high: torch.Tensor = field(default_factory=nothing)
+    exponent: torch.Tensor = field(default_factory=nothing)
+    counts: torch.Tensor = field(default_factory=nothing)
     count: int = 0
 
     def update(self, values: torch.Tensor) -> None:

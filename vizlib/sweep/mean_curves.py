@@ -67,8 +67,8 @@ def curves(
     found = run(pictures, measure, Moments(), batch_size=batch_size, belongs=belongs, **options).result()
     falling, rising = slice(2, steps + 3), slice(steps + 3, None)
     mean, error = found.mean.float(), found.error.float()
-    areas = [(float(found.mean[i]), float(found.error[i])) for i in (0, 1)]
-    return Curves(mean[falling], error[falling], mean[rising], error[rising], *areas, found.count)
+    gone, come = ((float(found.mean[i]), float(found.error[i])) for i in (0, 1))
+    return Curves(mean[falling], error[falling], mean[rising], error[rising], gone, come, found.count)
 
 
 @dataclass(frozen=True)

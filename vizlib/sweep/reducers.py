@@ -22,6 +22,11 @@ import torch
 BLOCK = 8_000_000  # so many numbers at most are turned into double precision at a time
 
 
+def nothing() -> torch.Tensor:
+    """What a reducer holds before it has seen anything."""
+    return torch.zeros(0, dtype=torch.float64)
+
+
 class Reducer(Protocol):
     """What every reducer does; see the top of this file."""
 
@@ -53,8 +58,8 @@ class Moments:
     """
 
     count: int = 0
-    mean: torch.Tensor | None = None
-    scatter: torch.Tensor | None = None
+    mean: torch.Tensor = field(default_factory=nothing)
+    scatter: torch.Tensor = field(default_factory=nothing)
     pending: list = field(default_factory=list)
 
     def update(self, values: torch.Tensor) -> None:

@@ -77,7 +77,7 @@ class Collection:
         before the next one is asked for, unless it is packed.
         """
         if is_folder(self.pictures):
-            for start in range(first * size, self.total, size):
+            for start in range(first * size, len(self.pictures), size):
                 yield Part(start, self.pictures.part(start, start + size))
             return
         rest = Rest(self.pictures)
@@ -88,7 +88,7 @@ class Collection:
                 return
             yield Part(number * size, rest.take(size))
 
-    def __getitem__(self, number: int) -> torch.Tensor:
+    def __getitem__(self, number: int) -> Any:
         """One picture again, (1, 3, H, W). Raises VizlibError where it has gone by."""
         if is_folder(self.pictures):
             return self.pictures[number]
@@ -150,7 +150,8 @@ def grouped(pieces: Iterable[Batch], batch_size: int) -> Iterator[Batch]:
     """Join what follows each other and has one size into batches of at most `batch_size`; cut what is
     larger.
     """
-    held, count = [], 0
+    held: list[Batch] = []
+    count = 0
     for numbers, images in pieces:
         if held and images.shape[1:] != held[0][1].shape[1:]:
             yield _joined(held)

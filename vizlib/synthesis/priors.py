@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable
 
 import torch
-import torchvision.transforms.functional as TF
 
 from ..batching import whole
 from ..errors import VizlibError
@@ -59,6 +58,8 @@ def blur(images: torch.Tensor, radius: float) -> torch.Tensor:
             f"A blur of radius {radius:g} reaches over {reach} pixels, more than these pictures "
             f"{tuple(images.shape[-2:])} have: take a smaller one."
         )
+    import torchvision.transforms.functional as TF  # here: it takes long to import
+
     return TF.gaussian_blur(images, [2 * reach + 1] * 2, [radius] * 2)
 
 
