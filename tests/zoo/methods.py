@@ -374,7 +374,7 @@ def receptive_field(case):
 
 
 def anatomy(case):
-    """Parameters add up to all that the logits depend on; multiply-adds to half of the operations that PyTorch
+    """Parameters add up to all that the logits depend on, multiply-adds to half the operations that PyTorch
     counts, if it is made to do attention in steps that it counts.
     """
     table, learning = vz.anatomy(case.net), copy.deepcopy(case.net).requires_grad_()
