@@ -108,14 +108,17 @@ class Case:
         ]
         return first if slope else first[0]
 
-    def close(self, ours, right, tolerance):
+    def close(self, ours, right, tolerance, zero=False):
         """`ours` is finite, has the shape of `right`, and differs from it by less than `tolerance`, as a
-        share of its length.
+        share of its length. zero: `right` may be nothing but zeros, and then `ours` is, too.
         """
         assert ours.shape == right.shape, f"shape {tuple(ours.shape)}, not {tuple(right.shape)}"
         assert bool(ours.isfinite().all()), "NaN or infinite values"
         assert not ours.requires_grad, "the result hangs on a graph"
         length = float(right.double().norm())
+        if zero and length == 0:
+            assert not bool(ours.any()), "something, where there should be nothing"
+            return
         assert 0 < length < float("inf"), "nothing to compare with: all zeros, or not finite"
         error = float((ours.double() - right.double()).norm()) / length
         self.errors.append(error)

@@ -11,6 +11,7 @@ of many pixels.
 """
 
 import contextlib
+import copy
 import io
 import itertools
 import warnings
@@ -19,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from captum import attr
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -117,16 +119,13 @@ def _grad_cam(case):
 def layer_cam(case):
     ours = vz.layer_cam(case.net, case.image, case.k, upsample=False)
     A, g = case.tapped(case.layer, slope=True)
-    case.close(ours, (g.clamp(min=0) * A).sum(1, keepdim=True).clamp(min=0), SAME)
+    case.close(ours, (g.clamp(min=0) * A).sum(1, keepdim=True).clamp(min=0), SAME, zero=True)
 
 
 def guided_grad_cam(case):
     ours = vz.guided_grad_cam(case.net, case.image, case.k)
     region = _enlarged(_grad_cam(case).clamp(min=0), case)
-    if bool((region > 0).any()):
-        case.close(ours, region * vz.guided_backprop(case.net, case.image, case.k), SAME)
-    else:
-        assert not bool(ours.any())
+    case.close(ours, region * vz.guided_backprop(case.net, case.image, case.k), SAME, zero=True)
 
 
 def _enlarged(maps, case):
@@ -143,10 +142,7 @@ def score_cam(case):
     grey = case.plain.mean
     weights = case.ask(grey + masks * (case.image - grey))[:, case.k].softmax(0)
     right = sum(w * a for w, a in zip(weights, first, strict=True)).clamp(min=0)[None, None]
-    if bool(right.any()):
-        case.close(ours, right, FOLDED)
-    else:
-        assert not bool(ours.any())
+    case.close(ours, right, FOLDED, zero=True)
 
 
 def integrated_gradients(case):
@@ -378,11 +374,15 @@ def receptive_field(case):
 
 
 def anatomy(case):
-    """Parameters add up to all there are; multiply-adds to half of the operations that PyTorch counts."""
-    table = vz.anatomy(case.net)
-    assert sum(table["parameters"]) == sum(p.numel() for p in case.net.parameters()), "parameters"
+    """Parameters add up to all that the logits depend on, multiply-adds to half the operations that PyTorch
+    counts, if it is made to do attention in steps that it counts.
+    """
+    table, learning = vz.anatomy(case.net), copy.deepcopy(case.net).requires_grad_()
+    learning(case.image).sum().backward()
+    used = sum(p.numel() for p in learning.parameters() if p.grad is not None)
+    assert sum(table["parameters"]) == used, f"{sum(table['parameters'])} parameters, not {used}"
     counter = FlopCounterMode(display=False)
-    with counter:
+    with counter, sdpa_kernel(SDPBackend.MATH):
         case.net(torch.full((1, 3, *case.net.input_shape), 0.5).requires_grad_())
     counted = counter.get_total_flops() // 2
     assert sum(table["multiply-adds"]) == counted, (
