@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -61,8 +62,8 @@ def score_cam(
     return resize_maps(maps, images, upsample)
 
 
-def channel_masks(A: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+def channel_masks(A: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
     """Channels (k, h, w) as masks (k, 1, H, W) in [0, 1]."""
-    masks = F.interpolate(A[:, None], size, mode="bilinear", align_corners=False)
+    masks = F.interpolate(A[:, None], tuple(size), mode="bilinear", align_corners=False)
     low, high = masks.amin((2, 3), keepdim=True), masks.amax((2, 3), keepdim=True)
     return (masks - low) / (high - low)

@@ -62,7 +62,7 @@ class PhotoChoice(widgets.VBox):
         )
         row, self._buttons = _thumbnails(names, self.choose)
         super().__init__([row, self._menu, self._upload])
-        self._menu.observe(lambda change: change["new"] and self.choose(change["new"]), "value")
+        self._menu.observe(lambda change: self.choose(change["new"]) if change["new"] else None, "value")
         self._upload.observe(self._uploaded, "value")
         self.observe(self._mark, "value")
         self.choose(names[0])

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 DPI = 96
 LARGEST = 65_500  # pixels of a side that matplotlib and JPEG can hold
-FORMATS = {"png": {}, "jpeg": {"pil_kwargs": {"quality": 82}}}
+FORMATS: dict[str, dict[str, Any]] = {"png": {}, "jpeg": {"pil_kwargs": {"quality": 82}}}
 ENDINGS = {
     ".png": "PNG",
     ".jpg": "JPEG",

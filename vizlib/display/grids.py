@@ -264,7 +264,7 @@ def _draw_cell(fig: Figure, cell: Item, title: str, box: _Box, limit: float | No
         return
     values = _plane(cell)[0].numpy()
     low, top = _limits(values, limit, clip)
-    scale = {"cmap": SIGNED if low else UNSIGNED, "vmin": low, "vmax": top}
+    scale: dict[str, Any] = {"cmap": SIGNED if low else UNSIGNED, "vmin": low, "vmax": top}
     if isinstance(cell, Overlay):
         drawn = ax.imshow(values, alpha=0.6, **scale)
         half = np.abs(values).max() / 2
@@ -281,7 +281,8 @@ def _draw_bar(fig: Figure, drawn: Any, box: _Box, low: float, top: float) -> Non
     if scale.solids is not None:
         scale.solids.set_alpha(1)  # of an overlay the map alone lets the picture through
     bar.set_xticklabels([_number(tick) for tick in ticks], fontsize=10)
-    for label, side in zip(bar.get_xticklabels(), ("left", "center", "right"), strict=True):
+    sides: tuple[Any, ...] = ("left", "center", "right")
+    for label, side in zip(bar.get_xticklabels(), sides, strict=True):
         label.set_horizontalalignment(side)
 
 

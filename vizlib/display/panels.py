@@ -33,7 +33,8 @@ class Panel(widgets.VBox):
 
     def __init__(self, draw: Callable[..., Any], controls: Mapping[str, Any], width: int) -> None:
         wanted = _arguments(draw, controls)
-        self._draw, self._cache = draw, {}
+        self._draw = draw
+        self._cache: dict[Any, tuple[Picture, str]] = {}
         self._run: _Run | None = None
         self._reports = "progress" in wanted
         self.controls = {n: control(n, spec, _default(wanted, n)) for n, spec in controls.items()}
@@ -41,11 +42,12 @@ class Panel(widgets.VBox):
             layout={"flex": "1 1 420px", "min_width": "0", "max_width": f"{width}px"}
         )  # Image knows no alt
         # Height by width of the tallest picture so far: room that is kept, so that nothing jumps.
-        self._tallest = 0
+        self._tallest = 0.0
         self._bar = widgets.IntProgress(min=0, max=1, layout={"width": "220px", "visibility": "hidden"})
         self._button = widgets.Button(description="Stop", disabled=True, layout={"width": "72px"})
         self._status = widgets.HTML()
-        self.status, self.picture = "", None  # what is said and shown now
+        self.status = ""  # what is said now
+        self.picture: Picture | None = None  # and shown
         self._button.on_click(lambda _: self.stop())
         left = widgets.VBox(
             [*self.controls.values(), widgets.HBox([self._bar, self._button])], layout={"flex": "0 0 312px"}
@@ -56,7 +58,8 @@ class Panel(widgets.VBox):
             widget.observe(self._changed, "value")
             if widget.has_trait("problem"):
                 widget.observe(
-                    lambda change: change["new"] and self._say(change["new"], problem=True), "problem"
+                    lambda change: self._say(change["new"], problem=True) if change["new"] else None,
+                    "problem",
                 )
 
     @property

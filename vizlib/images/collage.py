@@ -281,14 +281,16 @@ def _sprite(name: str, side: int) -> np.ndarray:
     from scipy.ndimage import gaussian_filter  # here, because it takes 0.2 s to import
 
     own = cutout(name)[1].shape[-2:]
-    weighted, alpha = sized_cutout(name, [max(1, round(n * side / max(own))) for n in own])
-    weighted, alpha = weighted[0].numpy(), alpha[0, 0].numpy()
+    weighted, alpha = sized_cutout(
+        name, (max(1, round(own[0] * side / max(own))), max(1, round(own[1] * side / max(own))))
+    )
+    colours, opaque = weighted[0].numpy(), alpha[0, 0].numpy()
     margin = max(2, round(3 * OFFSET * side))
-    alpha = np.pad(alpha, margin)
-    weighted = np.pad(weighted, ((0, 0), (margin, margin), (margin, margin)))
+    opaque = np.pad(opaque, margin)
+    colours = np.pad(colours, ((0, 0), (margin, margin), (margin, margin)))
     fall = max(1, round(OFFSET * side))
-    shadow = gaussian_filter(np.roll(alpha, (fall, 0), (0, 1)), OFFSET * side)
-    return np.stack([*weighted, alpha, 1 - SHADOW * shadow], -1).astype(np.float32)
+    shadow = gaussian_filter(np.roll(opaque, (fall, 0), (0, 1)), OFFSET * side)
+    return np.stack([*colours, opaque, 1 - SHADOW * shadow], -1).astype(np.float32)
 
 
 @functools.lru_cache(4)

@@ -92,7 +92,7 @@ def resize(image: torch.Tensor, size: int | Sequence[int]) -> torch.Tensor:
     sides = tuple(size) if isinstance(size, (Sequence, torch.Tensor, np.ndarray)) else (size, size)
     if len(sides) != 2:
         raise VizlibError(f"size is (height, width); this is {size!r}.")
-    sides = [whole(side, "size is (height, width) in pixels, each") for side in sides]
+    sides = tuple(whole(side, "size is (height, width) in pixels, each") for side in sides)
     resized = torch.nn.functional.interpolate(
         image.float(), sides, mode="bicubic", antialias=True, align_corners=False
     )

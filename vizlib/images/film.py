@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -38,7 +39,12 @@ def save_film(images: torch.Tensor, path: str | os.PathLike, *, per_second: floa
         raise VizlibError(f"There is no folder {str(path.parent)!r} to save {path.name!r} in. Make it first.")
     duration = round(1000 / _rate(per_second))  # milliseconds
     first, *others = (to_pil(image) for image in images)
-    options = {"format": ending[1:], "save_all": True, "append_images": others, "duration": duration}
+    options: dict[str, Any] = {
+        "format": ending[1:],
+        "save_all": True,
+        "append_images": others,
+        "duration": duration,
+    }
     write_whole(path, lambda part: first.save(part, **options, loop=0))
     return path
 

@@ -35,7 +35,9 @@ def tap(
     """
     layers = list(layers)
     infos = [net.layer(name) for name in layers]
-    taken, seen, owner = {}, {}, threading.get_ident()
+    taken: dict[str, torch.Tensor] = {}
+    seen: dict[str, int] = {}
+    owner = threading.get_ident()
 
     def hook_for(name, info):
         def hook(module, inputs, output):

@@ -92,10 +92,10 @@ def prepare(net: Network, images: torch.Tensor, target: Target) -> tuple[torch.T
     images = net.check(images)
     if target is None or isinstance(target, unit) or callable(target):
         return images, target
-    if isinstance(target, (str, int)) or getattr(target, "ndim", None) == 0:
-        target = [target] * len(images)
+    one = isinstance(target, (str, int)) or getattr(target, "ndim", None) == 0
+    wanted: Any = [target] * len(images) if one else target
     try:
-        classes = [net.index(t) for t in target]
+        classes = [net.index(t) for t in wanted]
     except TypeError:
         raise VizlibError(
             "A target is a class index, a label, a list of them (one per picture), vz.unit(layer, channel), "

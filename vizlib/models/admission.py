@@ -53,7 +53,7 @@ def plain_copy(model: nn.Module) -> nn.Module:
         if isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
             model = model.module
         elif isinstance(getattr(model, "_orig_mod", None), nn.Module):
-            model = model._orig_mod
+            model = getattr(model, "_orig_mod")  # noqa: B009  (which type checkers do not know)
         else:
             break
     try:

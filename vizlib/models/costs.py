@@ -75,7 +75,8 @@ class _Ledger(TorchDispatchMode):
     def __init__(self, parameters: Iterable[nn.Parameter]):
         super().__init__()
         self.unmet = {id(p): p for p in parameters}
-        self.page, self.pages = _Page(), {}
+        self.page = _Page()
+        self.pages: dict = {}
 
     def file(self, name: str) -> None:
         self.pages.setdefault(name, _Page())

@@ -1,7 +1,10 @@
 """Getting a network ready to be looked at: batch-norm folded away, nothing in place, nothing to train."""
 
+from __future__ import annotations
+
 import copy
 from collections import Counter
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -18,7 +21,7 @@ def make_plain(model: nn.Module) -> nn.Module:
     """
     for module in model.modules():
         if getattr(module, "inplace", False):
-            module.inplace = False
+            setattr(module, "inplace", False)  # noqa: B010  (which type checkers do not know)
     return model
 
 
@@ -88,7 +91,8 @@ def _convolutions_before_batchnorm(model: nn.Module, example: torch.Tensor) -> l
 
 
 def _fold(model: nn.Module, conv_path: str, norm_path: str) -> None:
-    conv, norm = model.get_submodule(conv_path), model.get_submodule(norm_path)
+    conv: Any = model.get_submodule(conv_path)
+    norm: Any = model.get_submodule(norm_path)
     weight, bias = fuse_conv_bn_weights(
         conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
     )

@@ -25,7 +25,8 @@ def _imagenet_synonyms() -> dict[str, set[int]]:
     """
     from timm.data import ImageNetInfo
 
-    info, words = ImageNetInfo("imagenet-1k"), {}
+    info = ImageNetInfo("imagenet-1k")
+    words: dict[str, set[int]] = {}
     for i, label in enumerate(imagenet_labels()):
         for word in (label, *info.index_to_description(i).split(",")):
             words.setdefault(word.strip().lower(), set()).add(i)

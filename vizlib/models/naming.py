@@ -27,7 +27,8 @@ def readable_names(
         numbered ones in a Sequential are counted by kind. With `vgg`, convolutions count within blocks:
         conv3_1.
     """
-    names, count, block = {}, {"conv": 0, "pool": 0, "fc": 0}, {"number": 1, "place": 0}
+    names: dict[str, str] = {}
+    count, block = {"conv": 0, "pool": 0, "fc": 0}, {"number": 1, "place": 0}
     order = {path: i for i, path in enumerate(ran)}
     road = sorted((path for path in _main_road(model, order) if path in order), key=order.__getitem__)
     for path in road:

@@ -79,6 +79,10 @@ class Network(nn.Module):
         Network mine: 4 classes, 32 x 32 pixels
     """
 
+    mean: torch.Tensor
+    std: torch.Tensor
+    model: nn.Module
+
     def __init__(
         self,
         model: nn.Module,
@@ -98,7 +102,9 @@ class Network(nn.Module):
         if task not in admission.TASKS:
             raise VizlibError(f"task is one of {', '.join(admission.TASKS)}; this is {task!r}.")
         self.name, self.task, self.card = str(name), task, Card(card or {})
-        self._output, self._names, self._layers = output, names, None
+        self._output = output
+        self._names: dict[str, str] | None = names
+        self._layers: dict[str, Layer] | None = None
         self.cuts: dict[str, bool] = {}  # of vizlib.layers.recording: which layers cut the network in two
         self.input_shape = _height_and_width(input_size)
         self.grey, self.memory_format = False, torch.contiguous_format
@@ -165,13 +171,13 @@ class Network(nn.Module):
         try:
             logits = self.unchecked(images)
         except (RuntimeError, AssertionError, IndexError) as problem:
-            size = tuple(images.shape[-2:])
+            size = images.shape[-2], images.shape[-1]
             if size == self.input_shape or isinstance(problem, torch.OutOfMemoryError):
                 raise
             said = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
             raise VizlibError(f"{self._cannot_look_at(size)} ({said})") from problem
         if len(logits) != len(images):  # view(-1, ...) mixes pictures of another size
-            raise VizlibError(self._cannot_look_at(tuple(images.shape[-2:])))
+            raise VizlibError(self._cannot_look_at((images.shape[-2], images.shape[-1])))
         return logits
 
     def unchecked(self, images: torch.Tensor) -> torch.Tensor:
@@ -269,16 +275,15 @@ class Network(nn.Module):
 
     def named_layers(self) -> dict[str, Layer]:
         """{name: Layer} of the layers a person would name, from pixels to logits."""
-        self._trace()
-        return {name: self._layers[path] for name, path in self._names.items()}
+        names, layers = self._trace()
+        return {name: layers[path] for name, path in names.items()}
 
     @property
     def traced(self) -> dict[str, Layer]:
         """{module path: Layer} of all modules that put out a tensor, in the order in which they ran; "" is
         the network's own output.
         """
-        self._trace()
-        return self._layers
+        return self._trace()[1]
 
     def layer(self, name: str) -> Layer:
         """What is known of the layer with this name or module path: a Layer. Raises VizlibError with the
@@ -289,15 +294,15 @@ class Network(nn.Module):
             raise VizlibError(
                 f"A layer is named by a string such as {example!r}; this is {name!r}. net.layers lists them."
             )
-        self._trace()
-        path = self._names.get(name, name or None)
-        if path not in self._layers:
+        names, layers = self._trace()
+        path = names.get(name, name or None)
+        if path is None or path not in layers:
             raise VizlibError(
                 f"{self.name} has no layer {name!r}. "
-                f"{did_you_mean(name, [*self._names, *filter(None, self._layers)])} "
+                f"{did_you_mean(name, [*names, *filter(None, layers)])} "
                 "net.layers lists them."
             )
-        return self._layers[path]
+        return layers[path]
 
     @property
     def last_spatial_layer(self) -> str:
@@ -324,17 +329,17 @@ class Network(nn.Module):
 
     def _maker(self) -> str:
         """The path of the module that puts out the logits, or "" if none does."""
-        return next(
-            (path for path, info in self._layers.items() if path and info.module is self._layers[""].module),
-            "",
-        )
+        layers = self.traced
+        return next((path for path, info in layers.items() if path and info.module is layers[""].module), "")
 
-    def _trace(self) -> None:
+    def _trace(self) -> tuple[dict[str, str], dict[str, Layer]]:
         """One forward pass that notes each module's output shape, receptive field and number of calls."""
-        if self._layers is not None:
-            return
+        if self._layers is not None and self._names is not None:
+            return self._names, self._layers
         image = torch.full((1, 3, *self.input_shape), 0.5, device=self.device)
-        tracer, seen, outputs, owner = FieldTracer(image), {}, {}, threading.get_ident()
+        tracer, owner = FieldTracer(image), threading.get_ident()
+        seen: dict[str, Layer] = {}
+        outputs: dict[int, tuple[str, torch.Tensor]] = {}
 
         def note(path):
             def hook(module, inputs, output):
@@ -371,6 +376,7 @@ class Network(nn.Module):
         readable = {path: name for name, path in names.items()}
         layers = {path: replace(info, name=readable.get(path, info.name)) for path, info in seen.items()}
         self._names, self._layers = {**names, LOGITS: ""}, layers  # at once: other threads may be looking
+        return self._names, self._layers
 
     def __repr__(self) -> str:
         height, width = self.input_shape
@@ -392,7 +398,8 @@ def _height_and_width(size: Any) -> tuple[int, int]:
         raise VizlibError(
             f"input_size is the side of a square in pixels, or (height, width); this is {size!r}."
         )
-    return tuple(whole(side, "input_size is a number of pixels") for side in sides)
+    height, width = (whole(side, "input_size is a number of pixels") for side in sides)
+    return height, width
 
 
 def _device(device: Any, model: nn.Module) -> torch.device:

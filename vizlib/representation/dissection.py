@@ -66,7 +66,7 @@ class Dissection:
     evidence: Evidence | None
 
     @property
-    def best(self) -> tuple[torch.Tensor, torch.Tensor]:
+    def best(self) -> Any:
         """For each unit its highest IoU and the object it is with: values (K,), indices into `objects`
         (K,).
         """

@@ -35,7 +35,7 @@ class TopPatches:
 
         >>> found = vz.top_patches(vz.load("scenenet"), vz.collages(5).images, "conv3", top=3)
         >>> found.patches(0).shape, found.values.shape
-        (torch.Size([3, 3, 49, 49]), torch.Size([128, 3]))
+        (torch.Size([3, 3, 35, 35]), torch.Size([128, 3]))
     """
 
     layer: str

@@ -43,7 +43,7 @@ def expected_gradients(answer: Callable) -> None:
     baselines.
     """
     net, images = example()
-    baselines = ["black", 0.7, (0.1, 0.4, 0.9)]
+    baselines: list = ["black", 0.7, (0.1, 0.4, 0.9)]
     each = [integrated_gradients(net, images[:1], "ladybug", baseline=b, steps=4) for b in baselines]
     seen = answer(net, images[:1].clone(), "ladybug", list(baselines), steps=4)
     same(seen, torch.stack(each).mean(0), "The attribution", tolerance=1e-2)

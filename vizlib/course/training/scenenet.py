@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -47,7 +48,7 @@ def prepared(made: Collages) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def fresh_batches(
-    count: int, seed: int = FRESH, **options: object
+    count: int, seed: int = FRESH, **options: Any
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """(inputs, labels) pairs of 100 collages that no training has seen."""
     for i in range(count // 100):
