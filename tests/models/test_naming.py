@@ -285,3 +285,12 @@ def test_where_tokens_follow_the_last_grid_there_is_no_last_grid(name):
     tokens = next(name for name, info in net.named_layers().items() if len(info.shape) == 2)
     with pytest.raises(vz.VizlibError, match="puts out tokens"):
         vz.gradient(net, torch.rand(1, 3, *net.input_shape), vz.unit(tokens, 3))
+
+
+def test_the_grid_of_a_convolution_comes_last_whatever_its_sides_are(network, redrawn, pictures):
+    model = nn.Sequential(
+        nn.Conv2d(3, 6, 3, stride=(3, 2)), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 3)
+    )
+    net = network(redrawn(model), side=20)
+    assert net.layer("conv1").shape == (6, 6, 9) and not net.layer("conv1").channels_last
+    assert vz.record(net, pictures(2, 20), "conv1")["conv1"].shape == (2, 6, 6, 9)

@@ -24,6 +24,7 @@ from .labels import find_class
 from .naming import looks_like_vgg, readable_names
 
 LOGITS = "logits"
+CHANNELS_FIRST = (nn.Conv2d, nn.BatchNorm2d, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d)  # always
 
 
 @dataclass(frozen=True)
@@ -347,7 +348,9 @@ class Network(nn.Module):
                     return
                 if output.dim() < 2 or len(output) != 1:  # windows, heads: no output for one picture
                     return
-                shape, last = _channels_first(tuple(output.shape[1:]), self.input_shape)
+                shape, last = tuple(output.shape[1:]), False
+                if not isinstance(module, CHANNELS_FIRST):
+                    shape, last = _channels_first(shape, self.input_shape)
                 field = tracer.field_of(output) or EVERYTHING
                 calls = seen[path].calls + 1 if path in seen else 1
                 seen[path] = Layer(path, path, module, shape, field, calls, last)
