@@ -7,6 +7,7 @@ import torch
 
 import vizlib as vz
 from vizlib.course.training.decoders import pixel_error
+from vizlib.models.fingerprint import fingerprint
 from vizlib.representation import autoencoder, decoder
 
 LAYERS = ("pool1", "relu3", "pool5", "logits")
@@ -43,6 +44,7 @@ def test_every_card_says_for_which_weights_it_was_made(net, layer):
     assert (
         card["network"] == "zfnet"
         and card["network's SHA-256"] == net.card["sha256"]
+        and card["network's fingerprint"] == fingerprint(net)
         and card["layer"] == layer
     )
     assert (

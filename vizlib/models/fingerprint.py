@@ -21,6 +21,6 @@ def fingerprint(net: nn.Module) -> str:
     digest = hashlib.sha256()
     for name, tensor in sorted([*net.named_parameters(), *net.named_buffers()], key=lambda pair: pair[0]):
         values = tensor.detach().cpu().contiguous()
-        digest.update(f"{name} {values.dtype} {tuple(values.shape)}\n".encode())
+        digest.update(f"{name} {values.dtype} {values.numel()}\n".encode())
         digest.update(values.flatten().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()

@@ -18,7 +18,7 @@ from ..layers import record
 from ..models.architectures import PLAIN, PlainNet
 from ..models.fingerprint import fingerprint
 from ..models.seeded import seeded_init
-from ..models.stored import load_stored, read_weights, weights_folder
+from ..models.stored import read_weights, weights_folder
 from ..table import Card
 
 if TYPE_CHECKING:
@@ -159,21 +159,12 @@ def _folder() -> Path:
 
 def _decoder(net: Network, layer: str) -> Decoder:
     found = _read(_folder() / f"{net.name}-{layer}.safetensors", net.device)
-    if fingerprint(net) != _trained_for(found.card["network"], found.card["network's SHA-256"]):
+    if fingerprint(net) != found.card.get("network's fingerprint"):
         raise VizlibError(
-            f"The decoder {found.card['name']!r} was trained for other weights of {net.name} than these: "
-            f"vz.load({found.card['network']!r}) has the right ones."
+            f"The decoder {found.card['name']!r} was trained for other weights of {net.name} than these. "
+            f"vz.load({net.name!r}) has those of the decoders that come with the course."
         )
     return found
-
-
-@functools.cache
-def _trained_for(network: str, digest: str) -> str:
-    """The fingerprint of the network whose file of weights has this SHA-256, or "" where the file is
-    another by now.
-    """
-    original = load_stored(weights_folder() / f"{network}.safetensors")
-    return fingerprint(original) if original.card["sha256"] == digest else ""
 
 
 @functools.cache

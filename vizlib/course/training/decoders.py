@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ...layers import record
+from ...models.fingerprint import fingerprint
 from ...models.network import Network
 from ...models.seeded import seeded_init
 from ...representation.decoding import Autoencoder, Decoder
@@ -141,6 +142,7 @@ def _write(model, images, out, card, tell):
         code = {
             "network": net.name,
             "network's SHA-256": net.card["sha256"],
+            "network's fingerprint": fingerprint(net),
             "layer": layer,
             "shape": net.layer(layer).shape,
         }
