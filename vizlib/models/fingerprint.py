@@ -22,5 +22,6 @@ def fingerprint(net: nn.Module) -> str:
     for name, tensor in sorted([*net.named_parameters(), *net.named_buffers()], key=lambda pair: pair[0]):
         values = tensor.detach().cpu().contiguous()
         digest.update(f"{name} {values.dtype} {values.numel()}\n".encode())
+        # on the CPU, as moved above
         digest.update(values.flatten().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()

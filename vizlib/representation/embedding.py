@@ -94,4 +94,4 @@ def _rows(codes: Any) -> np.ndarray:
         )
     if not bool(torch.isfinite(x).all()):
         raise VizlibError("These codes hold NaN or infinite values.")
-    return x.numpy()
+    return x.numpy()  # on the CPU

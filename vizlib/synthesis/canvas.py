@@ -12,6 +12,7 @@ from ..scalars import real, seeded, sides
 # A square root of the covariance of red, green and blue in natural pictures (Olah et al. 2017, and their
 # code): the first column is brightness, the second red against blue, the third green against magenta. Divided
 # by its longest column.
+# on the CPU: a canvas moves its copy
 COLOURS = torch.tensor([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]])
 COLOURS = COLOURS / COLOURS.norm(dim=0).max()
 
@@ -101,6 +102,7 @@ class Fourier:
         self.mix = COLOURS.to(device)
         self.window = torch.ones(()).to(device)
         if window is not None:
+            # on the CPU, then moved
             y, x = (torch.linspace(-1, 1, n) for n in (height, width))
             self.window = (-(y[:, None] ** 2 + x**2) / (2 * window**2)).exp().to(device)
         planes = 1 if colours == "grey" else 3

@@ -85,6 +85,7 @@ def _reference(model: Model, height: int, width: int) -> Callable[[torch.Tensor]
         raise VizlibError(f"reference is one of {', '.join(REFERENCES)}; this is {model.reference!r}.")
     if model.reference == "white":
         return lambda n: model.sigma * n
+    # on the CPU, then moved
     fy, fx = torch.fft.fftfreq(height)[:, None], torch.fft.fftfreq(width)[None]
     everywhere = 1 / (fy**2 + fx**2).sqrt().clamp(min=1 / 16)
     falloff = 1 / frequencies(height, width).clamp(min=1 / 16) / everywhere.square().mean().sqrt()

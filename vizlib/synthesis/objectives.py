@@ -80,6 +80,7 @@ def objective(net: Network, target: Target | Objective) -> Objective:
         return Objective(
             ("logits",), lambda a: score_of_logits(a["logits"], target), "a function of the logits"
         )
+    # on the CPU: a picture that nobody looks at
     _, classes = prepare(net, torch.full((1, 3, 8, 8), 0.5), target)
     k = int(classes[0])
     return Objective(("logits",), lambda a: a["logits"][:, k], net.labels[k])
