@@ -34,7 +34,8 @@ class Step(NamedTuple):
 
 class Kept(NamedTuple):
     """What there is: the reducer of the finished parts, how many these are and how many pictures were read
-    for them; the reducer of the part at work, and its pictures. One value, so that an interrupt finds it whole.
+    for them; the reducer of the part at work, and its pictures. One value, so that an interrupt finds it
+    whole.
     """
 
     whole: Any
