@@ -32,6 +32,24 @@ class Step(NamedTuple):
     skipped: list
 
 
+class Kept(NamedTuple):
+    """What there is: the reducer of the finished parts, how many these are and how many pictures were read
+    for them; the reducer of the part at work, and its pictures. One value, so that an interrupt finds it
+    whole.
+    """
+
+    whole: Any
+    parts: int
+    read: int
+    part: Any = None
+    part_read: int = 0
+
+    def after(self, step: Step) -> Kept:
+        if step.finished:
+            return Kept(_sum(self.whole, step.reducer), self.parts + 1, self.read + step.read)
+        return self._replace(part=step.reducer, part_read=step.read)
+
+
 def run(
     pictures: Any,
     measure: Measure,
@@ -78,8 +96,7 @@ def run(
 
         parts = (part.packed() for part in pictures.parts(size, first))
         work = on_workers(client, parts, measure, reducer, batch_size)
-    told = first * size
-    return _merged(work, state, pictures, (first, read, told), progress, keeper)
+    return _merged(work, Kept(state, first, read), first * size, pictures, progress, keeper)
 
 
 def here(
@@ -99,38 +116,32 @@ def here(
         yield Step(mine, until, read, True, skipped)
 
 
-def _merged(work, state, pictures, begun, progress, keeper):
+def _merged(work, kept, told, pictures, progress, keeper):
     """Merge the parts in their order, keep what there is in the file, and tell how far it is."""
-    parts, read, told = begun
-    kept = (state, None, read)  # the parts that are finished, the one that is not, the pictures read in all
     try:
         for step in work:
+            kept = kept.after(step)
             if step.finished:
-                kept = (_sum(kept[0], step.reducer), None, read + step.read)
-                parts, read = parts + 1, kept[2]
                 _skip(pictures, step.skipped)
                 if keeper is not None:
-                    keeper.save(kept[0], parts, read, _skipped(pictures))
-            else:
-                kept = (kept[0], step.reducer, read + step.read)
+                    keeper.save(*kept[:3], _skipped(pictures))
             if step.until > told:
                 told = step.until
                 if not goes_on(progress, told, pictures.total):
                     break
         else:
             if keeper is not None:
-                keeper.save(kept[0], parts, read, _skipped(pictures), "complete")
+                keeper.save(*kept[:3], _skipped(pictures), "complete")
     except KeyboardInterrupt:
-        if not kept[2]:
+        if not kept.read + kept.part_read:
             raise
     finally:
         work.close()
         if keeper is not None:
-            keeper.save(kept[0], parts, read, _skipped(pictures), "stopped")
-    whole, part, read = kept
-    if not read:
+            keeper.save(*kept[:3], _skipped(pictures), "stopped")
+    if not kept.read + kept.part_read:
         raise VizlibError(_nothing(pictures))
-    return whole if part is None else _sum(whole, part)
+    return kept.whole if kept.part is None else _sum(kept.whole, kept.part)
 
 
 def _sum(first, second):
