@@ -410,6 +410,7 @@ MIXERS = {
     ).view_as(y),
     "a canvas that is painted": lambda y: painted(torch.zeros(y.shape), y),
     "a canvas that is copied to": lambda y: copied(torch.zeros(y.shape), y),
+    "a view of a canvas, copied to later": lambda y: seen_early(torch.zeros(y.shape), y),
     "a row that is written over": lambda y: painted(y.clone(), y.flip(2)),
     "a view that is written over": lambda y: written(y.clone()),
 }
@@ -423,6 +424,12 @@ def painted(canvas, y):
 def copied(canvas, y):
     canvas[:, 1:].copy_(y[:, 1:])
     return canvas
+
+
+def seen_early(canvas, y):
+    view = canvas[:, :3]
+    canvas.copy_(y)
+    return view
 
 
 def written(y):

@@ -67,20 +67,21 @@ def test_a_field_that_is_no_square_has_rows_and_columns(network, pictures):
 
 
 class Spotlight(nn.Module):
-    """A 3 x 3 filter that sees its middle pixel, made brighter in one place of the grid."""
+    """A 3 x 3 filter that sees its middle pixel, made brighter in one place of the grid; then `after`."""
 
-    def __init__(self, factor):
+    def __init__(self, factor, at=(5, 9), after=nn.Identity, bias=1.0):
         super().__init__()
-        self.conv, self.asked, self.fc = nn.Conv2d(3, 1, 3), nn.ReLU(), nn.Linear(1, 2)
+        self.conv, self.after, self.asked, self.fc = nn.Conv2d(3, 1, 3), after(), nn.ReLU(), nn.Linear(1, 2)
         with torch.no_grad():
             self.conv.weight.zero_()[..., 1, 1] = 1
-            self.conv.bias.fill_(1)
+            self.conv.bias.fill_(bias)
         self.light = torch.ones(14, 14)
-        self.light[5, 9] = factor
+        self.light[at] = factor
 
     def forward(self, x):
         y = self.conv(x)
-        return self.fc(self.asked(y * self.light[: y.shape[-2], : y.shape[-1]]).mean((2, 3)))
+        y = self.after(y * self.light[: y.shape[-2], : y.shape[-1]])
+        return self.fc(self.asked(y).mean((2, 3)))
 
 
 def test_a_unit_that_knows_its_place_is_asked_in_the_whole_picture(network):
@@ -92,6 +93,29 @@ def test_a_unit_that_knows_its_place_is_asked_in_the_whole_picture(network):
     )
     assert plain.places == lit.places == [(5, 9)] and plain.map[0, 0, 1, 1] > 0
     torch.testing.assert_close(lit.map, 3 * plain.map)
+
+
+def test_also_if_its_answer_would_be_the_same_without(network):
+    """The unit (3, 7) of 3 x 3 averages has the bright pixel in its last corner, and the light in its middle,
+    where the picture is black: only what is put there shows the light.
+    """
+    x = torch.zeros(1, 3, 16, 16)
+    x[..., 6, 10] = 1
+    plain, lit = (
+        vz.empirical_receptive_field(
+            network(Spotlight(factor, (4, 8), lambda: nn.AvgPool2d(3, 1), bias=0.0)),
+            x,
+            vz.unit("asked", 0),
+            top=1,
+            patch=1,
+            stride=1,
+        )
+        for factor in (1, 5)
+    )
+    assert plain.places == lit.places == [(3, 7)] and plain.theoretical == 5
+    factors = torch.ones(1, 1, 5, 5)
+    factors[..., 2, 2] = 5
+    torch.testing.assert_close(lit.map, factors * plain.map)
 
 
 def test_the_caller_s_modes_and_kinds_of_numbers_make_no_difference(scenenet, few):
