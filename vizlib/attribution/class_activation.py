@@ -19,6 +19,7 @@ import torch
 from torch.nn import functional as F
 
 from ..batching import in_batches
+from ..deprecation import renamed
 from ..errors import VizlibError
 from ..layers.recording import record, tap
 from ..layers.target import Target, prepare, scores, slope, with_slopes
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from ..models.network import Network
 
 
+@renamed(chunk="batch_size")
 def cam(
     net: Network,
     images: torch.Tensor,
@@ -88,6 +90,7 @@ def _candidates(A: torch.Tensor, t: torch.Tensor, linear: torch.nn.Module):
             yield B[torch.arange(len(t), device=t.device), t][:, None], 0  # a map for each class, averaged
 
 
+@renamed(chunk="batch_size")
 def grad_cam(
     net: Network,
     images: torch.Tensor,
@@ -117,6 +120,7 @@ def grad_cam(
     return _weighted_sum(net, images, target, layer, _grad_cam_weights, relu, upsample, batch_size)
 
 
+@renamed(chunk="batch_size")
 def layer_cam(
     net: Network,
     images: torch.Tensor,
@@ -139,6 +143,7 @@ def layer_cam(
     return _weighted_sum(net, images, target, layer, _layer_cam_weights, True, upsample, batch_size)
 
 
+@renamed(chunk="batch_size")
 def guided_grad_cam(
     net: Network,
     images: torch.Tensor,

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from ..batching import Progress, batches, check_batch_size, select, whole
+from ..deprecation import renamed
 from ..errors import VizlibError
 from ..layers.target import scores, settle
 from .path import baseline_pictures
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from ..models import Network
 
 
+@renamed(chunk="batch_size")
 def deletion(
     net: Network,
     images: torch.Tensor,
@@ -47,6 +49,7 @@ def deletion(
     return _curve(net, images, empty, target, maps, steps, batch_size, progress)
 
 
+@renamed(chunk="batch_size")
 def insertion(
     net: Network,
     images: torch.Tensor,

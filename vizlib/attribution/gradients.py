@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ..batching import in_batches
+from ..deprecation import renamed
 from ..errors import VizlibError
 from ..layers.rules import relu_rule
 from ..layers.target import Target, leaf, prepare, scores, slope, with_slopes
@@ -39,6 +40,7 @@ def slopes(net: Network, x: torch.Tensor, target: Any, rule: str | Callable = "g
         return slope(scores(net, x, target), x)
 
 
+@renamed(chunk="batch_size")
 def gradient(
     net: Network, images: torch.Tensor, target: Target = None, *, batch_size: int = 8
 ) -> torch.Tensor:
@@ -60,6 +62,7 @@ def gradient(
     return backward(net, images, target, "gradient", batch_size)
 
 
+@renamed(chunk="batch_size")
 def deconvnet(
     net: Network, images: torch.Tensor, target: Target = None, *, batch_size: int = 8
 ) -> torch.Tensor:
@@ -76,6 +79,7 @@ def deconvnet(
     return backward(net, images, target, "deconvnet", batch_size)
 
 
+@renamed(chunk="batch_size")
 def guided_backprop(
     net: Network, images: torch.Tensor, target: Target = None, *, batch_size: int = 8
 ) -> torch.Tensor:
@@ -92,6 +96,7 @@ def guided_backprop(
     return backward(net, images, target, "guided", batch_size)
 
 
+@renamed(chunk="batch_size")
 def gradient_times_input(
     net: Network, images: torch.Tensor, target: Target = None, *, batch_size: int = 8
 ) -> torch.Tensor:
@@ -109,6 +114,7 @@ def gradient_times_input(
     return gradient(net, images, target, batch_size=batch_size) * net.check(images)
 
 
+@renamed(chunk="batch_size")
 def saliency(
     net: Network,
     images: torch.Tensor,

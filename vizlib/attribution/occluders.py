@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ..batching import Progress, batches, check_batch_size, select, whole
+from ..deprecation import renamed
 from ..errors import VizlibError
 from ..images.check import check_colour
 from ..layers.boxes import Box
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from ..models.network import Network
 
 
+@renamed(chunk="batch_size")
 def occlusion(
     net: Network,
     images: torch.Tensor,
@@ -71,6 +73,7 @@ def occlusion(
     return total / times.clamp(min=1)
 
 
+@renamed(chunk="batch_size")
 def occluded(
     net: Network,
     images: torch.Tensor,

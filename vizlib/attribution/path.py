@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from ..batching import Progress, batches, in_batches, real, select, whole
+from ..deprecation import renamed
 from ..errors import VizlibError
 from ..images.check import check_colour
 from ..layers.target import Target, scores, settle
@@ -22,6 +23,7 @@ BASELINES = ("neutral", "black", "white", "blur", "noise")
 Baseline: TypeAlias = str | float | Sequence[float] | torch.Tensor
 
 
+@renamed(chunk="batch_size")
 def integrated_gradients(
     net: Network,
     images: torch.Tensor,

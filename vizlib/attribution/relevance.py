@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from ..batching import in_batches, real
+from ..deprecation import renamed
 from ..errors import VizlibError
 from ..layers.relevance_rules import Rule, relevance_rules
 from ..layers.target import Target, leaf, prepare, score_of_logits, scores, slope, unit, with_slopes
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 RULES = ("composite", "zero", "epsilon", "gamma")
 
 
+@renamed(chunk="batch_size")
 def lrp(
     net: Network,
     images: torch.Tensor,

@@ -9,6 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from ..batching import Progress, batches, select
+from ..deprecation import renamed
 from ..images.check import check_colour
 from ..layers.recording import record
 from ..layers.target import Target, scores, settle
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from ..models.network import Network
 
 
+@renamed(chunk="batch_size")
 def score_cam(
     net: Network,
     images: torch.Tensor,

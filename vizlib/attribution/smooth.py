@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from ..batching import Progress, batches, real, select, whole
+from ..deprecation import renamed
 from ..layers.target import Target, settle
 from .gradients import slopes
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from ..models.network import Network
 
 
+@renamed(chunk="batch_size")
 def smoothgrad(
     net: Network,
     images: torch.Tensor,

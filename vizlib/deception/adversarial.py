@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ..batching import Progress, batches, check_batch_size, select, whole
+from ..deprecation import renamed
 from ..errors import VizlibError
 from ..layers import record
 from ..layers.target import settle
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from ..models.network import Network
 
 
+@renamed(chunk="batch_size")
 @torch.inference_mode(False)
 def fgsm(
     net: Network,
@@ -72,6 +74,7 @@ def fgsm(
     return result
 
 
+@renamed(chunk="batch_size")
 @torch.inference_mode(False)
 def pgd(
     net: Network,

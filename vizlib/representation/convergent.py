@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from ..deprecation import renamed
 from ..errors import VizlibError
 from ..layers import record
 from ..sweep.loops import run
@@ -36,6 +37,7 @@ class Matching:
         return self.values.argsort(descending=True, stable=True)
 
 
+@renamed(chunk="batch_size")
 def unit_correlations(
     net: Network, pictures: Any, other: Network, *, layer: str, into: str | None = None, **options: Any
 ) -> torch.Tensor:

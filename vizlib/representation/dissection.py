@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from ..batching import Progress, whole
+from ..deprecation import renamed
 from ..errors import VizlibError
 from ..layers import record
 from ..sweep.histograms import Histogram
@@ -136,6 +137,7 @@ class Dissection:
         return self.evidence
 
 
+@renamed(chunk="batch_size")
 def dissect(
     net: Network,
     scenes: Any,

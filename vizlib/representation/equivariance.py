@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 import torch.nn.functional as F
 
+from ..deprecation import renamed
 from ..errors import VizlibError
 from ..images.warps import Warp
 from ..layers import record, resume
@@ -166,6 +167,7 @@ def train_equivariance(
     return filters.train(net, pictures, code, labels, start, layer=start.layer, **options)
 
 
+@renamed(chunk="batch_size")
 def logits_through(net: Network, pictures: Any, M: EquivariantMap, *, batch_size: int = 32) -> torch.Tensor:
     """The logits of psi(M phi(x)): what the network answers when the code at M.layer is mapped on its way.
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from ..batching import Progress, batches, whole
+from ..deprecation import renamed
 from ..errors import VizlibError
 from ..layers import ReceptiveField, record, unit
 
@@ -50,6 +51,7 @@ class EmpiricalField:
         return self.stride * int((self.map > threshold * self.map.max()).sum()) ** 0.5
 
 
+@renamed(chunk="batch_size")
 def empirical_receptive_field(
     net: Network,
     images: torch.Tensor,

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from ..batching import Progress, check_batch_size, goes_on, whole
+from ..deprecation import renamed
 from ..errors import VizlibError
 from ..images.check import check_colour
 
@@ -41,6 +42,7 @@ class Minimal:
         return float(self.kept.mean())
 
 
+@renamed(chunk="batch_size")
 def minimal_image(
     net: Network,
     image: torch.Tensor,

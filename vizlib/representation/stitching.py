@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 import torch.nn.functional as F
 
+from ..deprecation import renamed
 from ..errors import VizlibError
 from ..layers import record, resume
 from ..sweep.streams import collection, each_batch
@@ -125,6 +126,7 @@ def train_stitch(
     return filters.train(other, pictures, code, labels, start, layer=start.into, **options)
 
 
+@renamed(chunk="batch_size")
 def franken(
     net: Network, pictures: Any, other: Network, stitch: Stitch, *, batch_size: int = 32
 ) -> torch.Tensor:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ..batching import Progress, goes_on, whole
+from ..deprecation import renamed
 from ..errors import VizlibError
 from ..layers import tap
 from ..scalars import real, seeded
@@ -39,6 +40,7 @@ class Result:
     stopped: bool = False
 
 
+@renamed(optimiser="optimizer")
 @torch.inference_mode(False)
 def ascend(
     net: Network,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ..batching import whole
+from ..deprecation import renamed
 from ..errors import VizlibError
 from ..layers.pooling import average_pooling
 from ..scalars import real
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from ..models.network import Network
 
 
+@renamed(optimiser="optimizer")
 @torch.inference_mode(False)
 def style_transfer(
     net: Network,
@@ -98,6 +100,7 @@ def style_transfer(
         )
 
 
+@renamed(optimiser="optimizer")
 @torch.inference_mode(False)
 def texture(
     net: Network,
