@@ -309,6 +309,23 @@ def test_a_layer_with_a_way_around_it_is_not_cut_even_if_shapes_fit(network, red
     torch.testing.assert_close(maps, by_the_book(net, x, 1, (8, 8), (8, 8), 0), rtol=1e-3, atol=1e-5)
 
 
+def test_a_layer_in_a_branch_does_not_keep_the_others_from_being_cut(network, redrawn, pictures):
+    class Branches(Layers):
+        def __init__(self):
+            super().__init__()
+            self.conv4 = nn.Conv2d(6, 6, 3, 1, 1)
+
+        def forward(self, x):
+            y = self.conv3(self.conv2(self.conv1(x)).relu()).relu()
+            return self.fc((self.conv4(y).relu() + y).mean((2, 3)))
+
+    net, x = network(redrawn(Branches()), side=64), pictures(1, 64)
+    assert local._candidates(net, x, "logits", 8, 8) == ["conv2", "conv4"]
+    assert [cut.name for cut in local.LocalChange(net, x, "logits", 8, 8).cuts] == ["conv2"]
+    maps = vz.occlusion(net, x, 1, patch=8, stride=8, fill=0, upsample=False)
+    torch.testing.assert_close(maps, by_the_book(net, x, 1, (8, 8), (8, 8), 0), rtol=1e-3, atol=1e-5)
+
+
 def test_pixels_that_no_unit_sees_change_nothing(network, redrawn, pictures):
     class Sparse(Layers):
         def __init__(self):

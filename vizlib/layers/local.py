@@ -8,8 +8,8 @@ layer on the window alone, and ends with a full pass through the layers above, w
 grown so wide that everything has changed.
 
 Up to rounding this is what a full pass gives, if two things hold of every layer at which a window is cut: its
-units do the same everywhere in the picture (`ReceptiveField.local`), and all that the layers above know of
-the picture has gone through it. Both are read off a traced pass of the first picture; then the result is
+units do the same everywhere in the picture (`ReceptiveField.local`), and all that the answer knows of the
+picture has gone through it. Both are read off a traced pass of the first picture; then the result is
 tried beside full passes on a few squares of noise. Where any of it does not hold, everything is computed
 whole.
 """
@@ -171,29 +171,26 @@ def _candidates(net: Network, images: torch.Tensor, layer: str, height: int, wid
 def _clean_passes(
     net: Network, images: torch.Tensor, candidates: Sequence[str], layer: str, batch_size: int
 ) -> tuple[list[Level], torch.Tensor]:
-    """The levels to cut at, none if it may not be done, and what `layer` says of the unchanged pictures. The
-    first picture's pass is traced, at the size at hand.
+    """The levels to cut at, and what `layer` says of the unchanged pictures. The first picture's pass is
+    traced, at the size at hand, to see which candidates may be cut: all that the layer knows of the picture
+    must have gone through them.
     """
-    wanted, first = [*candidates, layer], images[:1]
+    first = images[:1]
     with torch.inference_mode(False), FieldTracer(first) as tracer:
-        parts = [outputs_of(net, first, wanted)]
-    fields = [tracer.field_of(parts[0][name]) for name in candidates]
-    cuttable = _in_line(tracer, [parts[0][name] for name in wanted]) and all(
-        field and field.local and _steps_evenly(field, images, parts[0][name])
-        for field, name in zip(fields, candidates, strict=True)
-    )
-    if len(images) > 1:  # there are networks in which a pass over no pictures fails
-        asked = wanted if cuttable else [layer]
-        parts += [outputs_of(net, some, asked) for some in images[1:].split(batch_size)]
-    clean = {name: torch.cat([part[name] for part in parts]) for name in (wanted if cuttable else [layer])}
-    levels = zip(candidates, fields, strict=True) if cuttable else ()
-    return [Level(name, field, clean[name]) for name, field in levels], clean[layer]
-
-
-def _in_line(tracer: FieldTracer, outputs: Sequence[torch.Tensor]) -> bool:
-    """Has all that each of these outputs knows of the picture gone through the one before it?"""
-    pairs = zip(outputs[1:], outputs[:-1], strict=True)
-    return all(tracer.all_through(after, before) for after, before in pairs)
+        outputs = outputs_of(net, first, [*candidates, layer])
+    fields = {}
+    for name in candidates:
+        field = tracer.field_of(outputs[name])
+        only_way = tracer.all_through(outputs[layer], outputs[name])
+        if only_way and field and field.local and _steps_evenly(field, images, outputs[name]):
+            fields[name] = field
+    wanted = [*fields, layer]
+    others = (
+        images[1:].split(batch_size) if len(images) > 1 else ()
+    )  # no pass over no pictures: some fail there
+    parts = [outputs, *(outputs_of(net, some, wanted) for some in others)]
+    clean = {name: torch.cat([part[name] for part in parts]) for name in wanted}
+    return [Level(name, field, clean[name]) for name, field in fields.items()], clean[layer]
 
 
 def _steps_evenly(field: ReceptiveField, images: torch.Tensor, output: torch.Tensor) -> bool:
