@@ -576,6 +576,17 @@ def test_ordinary_families_are_local(name):
         assert field.size == (size, size) and field.local, layer
 
 
+def test_a_view_that_nobody_followed_is_recognized_once_its_numbers_are_overwritten():
+    image, canvas = torch.rand(1, 3, 8, 8), torch.zeros(1, 3, 8, 8)
+    with FieldTracer(image) as tracer:
+        view = canvas[:, :2]
+        before = view * 2
+        canvas.copy_(image.flip(3))
+        after = view * 2
+    assert tracer.field_of(before) is None and str(tracer.field_of(after)) == "all"
+    assert not tracer.all_through(after, image * 1)
+
+
 def test_all_that_a_tensor_knows_may_have_gone_through_another():
     image = torch.rand(1, 3, 8, 8)
     with FieldTracer(image) as tracer:

@@ -95,6 +95,22 @@ def test_a_unit_that_knows_its_place_is_asked_in_the_whole_picture(network):
     torch.testing.assert_close(lit.map, 3 * plain.map)
 
 
+class Sized(Spotlight):
+    """Its answers grow with the grid: known functions only, and yet a piece of the picture is not enough."""
+
+    def forward(self, x):
+        return self.fc(self.asked(self.conv(x) * (x.shape[-1] / 16)).mean((2, 3)))
+
+
+def test_a_unit_that_knows_the_size_of_the_picture_is_asked_in_the_whole_picture(network, pictures):
+    x = pictures(1)
+    plain, sized = (
+        vz.empirical_receptive_field(network(kind(1)), x, vz.unit("asked", 0), patch=1, stride=1)
+        for kind in (Spotlight, Sized)
+    )
+    torch.testing.assert_close(sized.map, plain.map)
+
+
 def test_also_if_its_answer_would_be_the_same_without(network):
     """The unit (3, 7) of 3 x 3 averages has the bright pixel in its last corner, and the light in its middle,
     where the picture is black: only what is put there shows the light.
