@@ -135,8 +135,9 @@ class LocalChange:
         """
         i, boxes, paints = _probes(self.images, height, width)
         last, layer = self.cuts[-1], self.layer
-        for some in torch.arange(PROBES).split(batch_size):
-            probes = i[some], [boxes[k] for k in some], [paints[k] for k in some]
+        for start in range(0, PROBES, batch_size):
+            some = slice(start, start + batch_size)
+            probes = i[some], boxes[some], paints[some]
             right = outputs_of(self.net, self._painted(*probes), [last.name, layer])
             try:
                 found = self._deepest(*probes)
@@ -223,7 +224,8 @@ def _probes(
     corners = [last, *list(zip(draw(last[0]), draw(last[1]), strict=True))[1:]]
     boxes: list[Box] = [(slice(r, r + height), slice(c, c + width)) for r, c in corners]
     noise = torch.rand(PROBES, images.shape[1], height, width, generator=generator)
-    return torch.tensor(draw(len(images) - 1)), boxes, list(noise.to(images))
+    pictures = torch.randint(len(images), (PROBES,), generator=generator)
+    return pictures, boxes, list(noise.to(images))
 
 
 def _same(found: torch.Tensor, right: torch.Tensor, clean: torch.Tensor) -> bool:

@@ -115,7 +115,9 @@ def _favourites(
     target.read(maps[:1])  # says what is wrong with a channel that is not there
     maps = maps[:, target.channel].cpu()
     rows, columns = (
-        torch.tensor([start + i * step >= 0 and start + i * step + size <= n for i in range(cells)])
+        torch.tensor(
+            [start + i * step >= 0 and start + i * step + size <= n for i in range(cells)], device="cpu"
+        )
         for start, step, size, n, cells in zip(
             field.start, field.stride, field.size, images.shape[-2:], maps.shape[1:], strict=True
         )
