@@ -80,7 +80,9 @@ def test_an_empty_height_or_width_is_refused_in_words():
 
 def test_a_picture_comes_back_as_it_is(pictures):
     x = pictures(2)
-    assert check_images(x) is x
+    seen = check_images(x)
+    assert torch.equal(seen, x) and seen.data_ptr() == x.data_ptr()  # no copy
+    assert not check_images(x.clone().requires_grad_()).requires_grad
 
 
 def test_half_and_double_precision_come_back_as_single(pictures):

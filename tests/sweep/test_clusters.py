@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -17,6 +18,13 @@ distributed = pytest.importorskip("dask.distributed")
 
 @pytest.fixture(scope="module")
 def client():
+    # The class of the tests' models is defined in conftest.py: a model of one's own must be importable there.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(Path(__file__).parents[2]))
+        yield from two_workers()
+
+
+def two_workers():
     cluster = distributed.LocalCluster(
         n_workers=2,
         threads_per_worker=1,

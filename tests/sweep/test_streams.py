@@ -106,7 +106,7 @@ def test_what_is_packed_does_not_drag_the_rest_along(eleven):
         ("photos", r"vz.folder\('photos'\)"),
         (3, "Many pictures are a tensor"),
         (torch.zeros(3, 8, 8), r"images\[None\]"),
-        ([torch.zeros(2, 1, 8, 8)], "turns grey"),
+        ([torch.zeros(2, 1, 8, 8)], "Grey pictures become RGB"),
     ],
 )
 def test_what_is_no_collection_is_told(given, words):

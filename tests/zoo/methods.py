@@ -378,8 +378,7 @@ def anatomy(case):
     counts, if it is made to do attention in steps that it counts.
     """
     table, learning = vz.anatomy(case.net), copy.deepcopy(case.net).requires_grad_()
-    learning(case.image).sum().backward()
-    used = sum(p.numel() for p in learning.parameters() if p.grad is not None)
+    used = sum(p.numel() for p in _behind(learning(case.image)))
     assert sum(table["parameters"]) == used, f"{sum(table['parameters'])} parameters, not {used}"
     counter = FlopCounterMode(display=False)
     with counter, sdpa_kernel(SDPBackend.MATH):
@@ -388,6 +387,17 @@ def anatomy(case):
     assert sum(table["multiply-adds"]) == counted, (
         f"{sum(table['multiply-adds'])} multiply-adds, not {counted}"
     )
+
+
+def _behind(tensor):
+    """The parameters that a tensor was computed from, read off its graph."""
+    seen, waiting = {}, [tensor.grad_fn]
+    while waiting:
+        step = waiting.pop()
+        if step is not None and step not in seen:
+            seen[step] = getattr(step, "variable", None)
+            waiting += [before for before, _ in step.next_functions]
+    return [parameter for parameter in seen.values() if parameter is not None]
 
 
 def draw_anatomy(case):
