@@ -1,10 +1,11 @@
-"""The small networks that this course trains: convolution, ReLU and max-pooling only, so that every step can
-be followed by hand.
+"""The small networks of this course: convolution, ReLU and pooling only, so that every step can be followed
+by hand.
 """
 
 from collections import OrderedDict
 from dataclasses import dataclass
 
+import torch
 from torch import nn
 
 
@@ -110,5 +111,61 @@ class LeNet(nn.Sequential):
                 fc1=nn.Linear(32 * 7 * 7, 128),
                 relu3=nn.ReLU(),
                 fc2=nn.Linear(128, classes),
+            )
+        )
+
+
+class Fire(nn.Module):
+    """SqueezeNet's module: 1 x 1 filters squeeze the channels into a few, then 1 x 1 and 3 x 3 filters expand
+    them, side by side: (N, inputs, h, w) -> (N, 2 * expanded, h, w).
+
+    Iandola et al. 2016, section 3.2.
+    """
+
+    def __init__(self, inputs, squeezed, expanded):
+        super().__init__()
+        self.squeeze, self.squeeze_activation = nn.Conv2d(inputs, squeezed, 1), nn.ReLU()
+        self.expand1x1, self.expand1x1_activation = nn.Conv2d(squeezed, expanded, 1), nn.ReLU()
+        self.expand3x3, self.expand3x3_activation = nn.Conv2d(squeezed, expanded, 3, padding=1), nn.ReLU()
+
+    def forward(self, x):
+        x = self.squeeze_activation(self.squeeze(x))
+        one, three = self.expand1x1(x), self.expand3x3(x)
+        return torch.cat([self.expand1x1_activation(one), self.expand3x3_activation(three)], 1)
+
+
+class SqueezeNet(nn.Sequential):
+    """SqueezeNet 1.1: (N, 3, H, W) -> logits (N, classes). Its head is a convolution: one map for each class,
+    rectified, whose mean is the logit.
+
+    Iandola, Han, Moskewicz, Ashraf, Dally & Keutzer 2016, "SqueezeNet: AlexNet-level accuracy with 50x fewer
+    parameters and < 0.5 MB model size"; 1.1 is their later version, with an earlier pooling. Each pooling
+    carries the number of the layer that it follows, as in the paper. torchvision's `squeezenet1_1` is the
+    same network under other names.
+    """
+
+    def __init__(self, classes=1000):
+        def pool():  # overlapping windows; at the right and the lower edge they may reach over it
+            return nn.MaxPool2d(3, 2, ceil_mode=True)
+
+        super().__init__(
+            OrderedDict(
+                conv1=nn.Conv2d(3, 64, 3, stride=2),
+                relu1=nn.ReLU(),
+                pool1=pool(),
+                fire2=Fire(64, 16, 64),
+                fire3=Fire(128, 16, 64),
+                pool3=pool(),
+                fire4=Fire(128, 32, 128),
+                fire5=Fire(256, 32, 128),
+                pool5=pool(),
+                fire6=Fire(256, 48, 192),
+                fire7=Fire(384, 48, 192),
+                fire8=Fire(384, 64, 256),
+                fire9=Fire(512, 64, 256),
+                conv10=nn.Conv2d(512, classes, 1),
+                relu10=nn.ReLU(),
+                gap=nn.AdaptiveAvgPool2d(1),
+                flatten=nn.Flatten(),
             )
         )

@@ -170,7 +170,8 @@ def networks() -> Table:
     row("lite0", what, "installed with vizlib", _lite0_is_here())
     for name, times in stored().items():
         card = read_card(weights_folder() / f"{name}.safetensors")
-        row(name, card["what"], "with vizlib, trained for this course", True)
+        made = "converted" if "source" in card else "trained"
+        row(name, card["what"], f"with vizlib, {made} for this course", True)
         if times:
             what = f"the same earlier in its training, N = {', '.join(map(str, times))}"
             row(f"{name}@N", what, "with vizlib, 8 bits per weight", True)

