@@ -94,6 +94,7 @@ from .representation import (
     minimal_image,
     neighbour_agreement,
     neighbours,
+    thumbnail_size,
     top_patches,
     train_equivariance,
     train_stitch,

@@ -77,6 +77,26 @@ def test_a_decoder_is_a_copy_that_nobody_else_has(net):
     assert all(bool((p != 0).any()) for model in fresh for p in model.parameters())
 
 
+def test_a_thumbnail_is_as_good_as_itself(photos):
+    def thumbnail(n):
+        return vz.resize(vz.resize(photos, n), 64)
+
+    assert [round(vz.thumbnail_size(photos, thumbnail(n))) for n in (1, 4, 8, 16, 32, 64)] == [
+        1,
+        4,
+        8,
+        16,
+        32,
+        64,
+    ]
+    assert vz.thumbnail_size(photos, photos) == pytest.approx(64)
+    between = vz.thumbnail_size(photos, thumbnail(12))
+    assert 11.5 < between < 12.5
+    assert vz.thumbnail_size(photos, 1 - photos) == 1  # worse than one colour
+    with pytest.raises(vz.VizlibError, match=r"square pictures.*\(2, 3, 8, 9\)"):
+        vz.thumbnail_size(torch.rand(2, 3, 8, 9), torch.rand(2, 3, 8, 9))
+
+
 def test_it_decodes_in_inference_mode(net, photos):
     usual = vz.decode(net, photos[:1], layer="relu3")
     with torch.inference_mode():

@@ -3,7 +3,7 @@ codes.
 """
 
 from .convergent import Matching, match_units, unit_correlations
-from .decoding import Autoencoder, Decoder, autoencoder, decode, decoder
+from .decoding import Autoencoder, Decoder, autoencoder, decode, decoder, thumbnail_size
 from .dissection import Dissection, dissect
 from .embedding import embed, neighbour_agreement, neighbours
 from .equivariance import EquivariantMap, fit_equivariance, logits_through, map_error, train_equivariance
@@ -42,6 +42,7 @@ __all__ = [
     "neighbour_agreement",
     "neighbours",
     "smooth_fill",
+    "thumbnail_size",
     "top_patches",
     "train_equivariance",
     "train_stitch",

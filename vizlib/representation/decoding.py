@@ -10,10 +10,13 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from ..errors import VizlibError
+from ..images import resize
+from ..images.check import check_images
 from ..layers import record
 from ..models.architectures import PLAIN, PlainNet, SqueezeNet
 from ..models.fingerprint import fingerprint
@@ -188,6 +191,34 @@ def autoencoder(like: str = "zfnet") -> Autoencoder:
     """
     name = "autoencoder" if like == "zfnet" else f"{like}-autoencoder"
     return copy.deepcopy(_read(_folder() / f"{name}.safetensors", torch.device("cpu")))
+
+
+def thumbnail_size(images: torch.Tensor, decoded: torch.Tensor) -> float:
+    """A yardstick for reconstruction errors: the n for which an n x n thumbnail of each picture, enlarged
+    again, is on average as far from it, ||x - f||, as `decoded` is.
+
+    images, decoded: (N, 3, side, side); what lies outside [0, 1] is clipped. From 1 (no better than one
+    colour) to side (perfect); between two sizes that were tried, on a logarithmic scale.
+
+        >>> photos = torch.cat([vz.photo(name, 64) for name in ("goldfish", "scarlet_macaw")])
+        >>> small = vz.resize(photos, 16)
+        >>> round(vz.thumbnail_size(photos, vz.resize(small, 64)))
+        16
+    """
+    x, f = check_images(images), check_images(decoded.clamp(0, 1)).to(images.device)
+    if x.shape != f.shape or x.shape[-1] != x.shape[-2]:
+        raise VizlibError(
+            "thumbnail_size compares square pictures with others of the same size; these are "
+            f"{tuple(x.shape)} and {tuple(f.shape)}."
+        )
+    side = x.shape[-1]
+    sizes = sorted({min(side, round(2 ** (i / 4))) for i in range(4 * side.bit_length() + 1)})
+    errors = [_distance(x, resize(resize(x, n), side)) for n in sizes]
+    return float(np.exp(np.interp(-_distance(x, f), -np.array(errors), np.log(sizes))))
+
+
+def _distance(x: torch.Tensor, f: torch.Tensor) -> float:
+    return float((x - f.clamp(0, 1)).flatten(1).norm(dim=1).mean())
 
 
 def _folder() -> Path:
