@@ -16,11 +16,15 @@ from pathlib import Path
 ROOT, BAR = Path(__file__).resolve().parents[2], 1.25
 LESSONS = ("04", "06", "07", "10")
 RUN = """
-import sys, nbformat
+import sys, tempfile, nbformat
+from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 path, folder = sys.argv[1:]
 notebook = nbformat.read(path, as_version=4)
-NotebookClient(notebook, timeout=1200, resources={"metadata": {"path": folder}}).execute()
+with tempfile.TemporaryDirectory() as place:
+    # by files: of two kernels that start at once, both may choose the same TCP port
+    kernel = AsyncKernelManager(transport="ipc", ip=place + "/kernel")
+    NotebookClient(notebook, km=kernel, timeout=1200, resources={"metadata": {"path": folder}}).execute()
 """
 
 
