@@ -66,7 +66,7 @@ class EquivariantMap:
         0: the channel's map only moves with the picture, and the channel stays what it was (the paper:
         invariant).
         """
-        middle, own = self.weight.shape[-1] // 2, torch.arange(len(self.weight))
+        middle, own = self.weight.shape[-1] // 2, range(len(self.weight))
         others = self.weight.clone()
         others[own, own, middle, middle] = 0
         return others.flatten(1).norm(dim=1) / self.weight.flatten(1).norm(dim=1).clamp(min=1e-12)

@@ -69,7 +69,7 @@ class TopPatches:
         if of is None:
             pictures, fill = [self.images[i].cpu() for i in numbers], self.grey
         else:
-            pictures, fill = [x[None].cpu() for x in of], torch.zeros(1)
+            pictures, fill = [x[None].cpu() for x in of], torch.zeros(())
         return torch.cat(
             [self._cut(x, self.at[channel, i].tolist(), sides, fill) for i, x in enumerate(pictures)]
         )
