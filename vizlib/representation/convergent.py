@@ -37,7 +37,7 @@ class Matching:
         return self.values.argsort(descending=True, stable=True)
 
 
-@renamed(chunk="batch_size")
+@renamed(chunk="batch_size", images="pictures")
 def unit_correlations(
     net: Network, pictures: Any, other: Network, *, layer: str, into: str | None = None, **options: Any
 ) -> torch.Tensor:
@@ -88,6 +88,7 @@ class _Beside:
         return (torch.cat([a, b], 1).transpose(0, 1).flatten(1).T,)
 
 
+@renamed(images="pictures")
 def match_units(
     net: Network,
     pictures: Any,

@@ -89,6 +89,7 @@ def places(
     return EquivariantMap(g, layer, weight, torch.zeros(channels, device=device))
 
 
+@renamed(images="pictures")
 def fit_equivariance(
     net: Network,
     pictures: Any,
@@ -144,6 +145,7 @@ def solve(start: EquivariantMap, samples: Covariances, method: str, k: int, ridg
     )
 
 
+@renamed(images="pictures")
 def train_equivariance(
     net: Network, pictures: Any, labels: Any, start: EquivariantMap, **options: Any
 ) -> EquivariantMap:
@@ -167,7 +169,7 @@ def train_equivariance(
     return filters.train(net, pictures, code, labels, start, layer=start.layer, **options)
 
 
-@renamed(chunk="batch_size")
+@renamed(chunk="batch_size", images="pictures")
 def logits_through(net: Network, pictures: Any, M: EquivariantMap, *, batch_size: int = 32) -> torch.Tensor:
     """The logits of psi(M phi(x)): what the network answers when the code at M.layer is mapped on its way.
 

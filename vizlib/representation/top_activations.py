@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from ..batching import Progress, whole
+from ..deprecation import renamed
 from ..errors import VizlibError
 from ..layers import record
 from ..layers.receptive import ReceptiveField
@@ -104,6 +105,7 @@ class TopPatches:
         return padded[..., rows, columns]
 
 
+@renamed(images="pictures", layer="layers")
 def top_patches(
     net: Network,
     pictures: Any,
