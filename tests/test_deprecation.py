@@ -73,6 +73,9 @@ representation.franken"""
 OPTIMISER = "style_transfer texture synthesis.ascend"
 KEYWORDS = {name: ("chunk", "batch_size") for name in CHUNK.split()}
 KEYWORDS |= {name: ("optimiser", "optimizer") for name in OPTIMISER.split()}
+PICTURES = """fit_equivariance train_equivariance fit_stitch train_stitch match_units top_patches
+representation.unit_correlations"""
+KEYWORDS |= {name: ("images", "pictures") for name in PICTURES.split()}
 
 
 @pytest.mark.parametrize("name", KEYWORDS)

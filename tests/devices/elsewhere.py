@@ -9,6 +9,7 @@ here mixes no devices; what it computes is the CPU's answer, bit by bit.
 
 import contextlib
 import threading
+from unittest import mock
 
 import torch
 from torch.overrides import TorchFunctionMode
@@ -97,7 +98,13 @@ class _Lists(TorchFunctionMode):
 @contextlib.contextmanager
 def strict():
     """with strict(): tensors made with device="meta", or moved there, are `Elsewhere`."""
-    with _Lists(), _Strict():
+    plain = torch.nn.Module.to
+
+    def to(module, *args, **kwargs):
+        there = any(isinstance(a, (str, torch.device)) and torch.device(a) == DEVICE for a in args)
+        return move(module) if there else plain(module, *args, **kwargs)
+
+    with mock.patch.object(torch.nn.Module, "to", to), _Lists(), _Strict():
         yield
 
 

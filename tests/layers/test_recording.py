@@ -1,7 +1,9 @@
 """Recording what layers compute."""
 
+import re
 import threading
 from collections import OrderedDict
+from pathlib import Path
 
 import pytest
 import torch
@@ -138,6 +140,16 @@ def test_the_hooks_of_a_tap_are_gone_however_the_block_ends(tiny, left_as_found,
                 raise error
 
 
+def test_hooks_are_set_in_one_place():
+    package = Path(vz.__file__).parent
+    found = {
+        str(path.relative_to(package))
+        for path in package.rglob("*.py")
+        if re.search(r"register_\w*hook", path.read_text(encoding="utf-8"))
+    }
+    assert found == {"layers/recording.py"}
+
+
 def test_a_tap_with_an_unknown_layer_sets_no_hook_at_all(tiny, left_as_found):
     net = tiny()
     with left_as_found(net):
@@ -268,8 +280,9 @@ class Residual(nn.Module):
         return self.fc(self.meet(x + self.b(x)).mean((2, 3)))
 
 
-def test_the_second_half_of_a_network_starts_where_the_branches_have_met(network, redrawn, pictures):
-    net, x = network(redrawn(Residual())), pictures(3)
+@pytest.mark.parametrize("mean", [0.0, 0.5])  # grey is its own negative
+def test_the_second_half_of_a_network_starts_where_the_branches_have_met(network, redrawn, pictures, mean):
+    net, x = network(redrawn(Residual()), mean=mean), pictures(3)
     for layer in ("a", "meet", "logits"):
         torch.testing.assert_close(resume(net, layer, vz.record(net, x, layer)[layer]), net(x).detach())
     with pytest.raises(vz.VizlibError, match="Layer 'b' of toy lies in a branch"):

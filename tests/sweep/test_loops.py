@@ -125,10 +125,12 @@ def test_a_broken_off_sweep_goes_on_and_ends_as_an_unbroken_one(forty, kind, tmp
 
 
 def test_a_checkpoint_of_another_sweep_is_refused(tiny, forty, tmp_path):
-    file, net = tmp_path / "a.pt", tiny()
+    file, net, same_weights = tmp_path / "a.pt", tiny(), tiny()
+    same_weights.model.relu1 = torch.nn.LeakyReLU()
     vz.top_patches(net, forty, "relu1", checkpoint=file)
     for words, call in {
         "other network": lambda: vz.top_patches(tiny(seed=1), forty, "relu1", checkpoint=file),
+        "other network than these": lambda: vz.top_patches(same_weights, forty, "relu1", checkpoint=file),
         "other pictures": lambda: vz.top_patches(net, forty[:39], "relu1", checkpoint=file),
         "layers 'relu1', not 'relu1, conv2'": lambda: vz.top_patches(
             net, forty, ["relu1", "conv2"], checkpoint=file

@@ -13,7 +13,7 @@ from ..errors import VizlibError
 def rank_correlation(a: torch.Tensor, b: torch.Tensor, *, absolute: bool = False) -> torch.Tensor:
     """Spearman's rank correlation of two maps, (N,) in [-1, 1]: 1 for the same order of pixels.
 
-    a, b: (N, C, H, W) each, from any device; the result is on the CPU.
+    a, b: (N, C, H, W) each, from any device; the result is where `a` is.
     absolute: compare |a| with |b|, so that a map and its negative are alike.
     A constant map correlates with nothing: 0. Raises VizlibError for maps of different shapes, and for NaN.
 
@@ -24,14 +24,15 @@ def rank_correlation(a: torch.Tensor, b: torch.Tensor, *, absolute: bool = False
         tensor([-1.])
     """
     pairs = _pairs(a, b)
-    return torch.tensor([_spearman(*map(np.abs, pair)) if absolute else _spearman(*pair) for pair in pairs])
+    found = [_spearman(*map(np.abs, pair)) if absolute else _spearman(*pair) for pair in pairs]
+    return torch.tensor(found, device=a.device)
 
 
 def ssim(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     """Structural similarity (SSIM) of two maps, each stretched to [0, 1]: (N,); 1 for maps that look the
     same.
 
-    a, b: (N, C, H, W) each, 7 x 7 or larger, from any device; the result is on the CPU. Raises VizlibError
+    a, b: (N, C, H, W) each, 7 x 7 or larger, from any device; the result is where `a` is. Raises VizlibError
     for smaller maps, maps of different shapes, and for NaN.
 
     Wang, Bovik, Sheikh & Simoncelli 2004, "Image Quality Assessment: From Error Visibility to Structural
@@ -50,9 +51,8 @@ def ssim(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     stretched = (map(_stretch, pair) for pair in pairs)
     from skimage.metrics import structural_similarity  # here: it takes long to import
 
-    return torch.tensor(
-        [float(structural_similarity(x, y, channel_axis=0, data_range=1.0)) for x, y in stretched]
-    )
+    found = [float(structural_similarity(x, y, channel_axis=0, data_range=1.0)) for x, y in stretched]
+    return torch.tensor(found, device=a.device)
 
 
 def _pairs(a, b) -> Iterator[tuple[np.ndarray, np.ndarray]]:

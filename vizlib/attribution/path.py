@@ -100,7 +100,7 @@ def _spaced(steps, power):
     """
     if math.isinf(power):
         raise VizlibError("power is a number, 1 or more; this is infinite.")
-    t = (torch.arange(steps, dtype=torch.float64) + 0.5) / steps
+    t = (torch.arange(steps, dtype=torch.float64) + 0.5) / steps  # on the CPU: not every device has doubles
     return (t**power).float(), torch.softmax((power - 1) * t.log(), 0).float()
 
 

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from ..deprecation import moved
 from .drawings import draw_anatomy, mosaic, thumbnails
 from .figures import Picture, figure, picture
 from .grids import centre, overlay, show
@@ -28,7 +29,8 @@ __all__ = [
 ]
 
 
+_moved = moved(__name__, {"center": "vizlib.display.centre"})
+
+
 def __getattr__(name: str) -> Any:
-    if name == "Panel":  # a widget: Jupyter is imported by who asks for it
-        return jupyter("panels").Panel
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return jupyter("panels").Panel if name == "Panel" else _moved(name)  # Jupyter is imported by who asks

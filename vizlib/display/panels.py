@@ -240,8 +240,8 @@ def _key(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return type(value), tuple(map(_key, value))
     if isinstance(value, torch.Tensor):
-        value = value.detach().cpu()
-        value = value.double().numpy() if value.is_floating_point() else value.numpy()
+        value = value.detach()
+        value = value.cpu().double().numpy() if value.is_floating_point() else value.cpu().numpy()
     if isinstance(value, np.ndarray):
         return value.shape, value.dtype.str, _key(value.tobytes())
     if isinstance(value, (bytes, bytearray, memoryview)):  # an upload

@@ -3,16 +3,40 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
+from torch import nn
 
 from ..errors import VizlibError
+from .receptive import FieldTracer
 
 if TYPE_CHECKING:
     from ..models.network import Layer, Network
+
+
+# hook(module, output): called when the module has run; what it returns, unless None, goes on instead.
+Hook: TypeAlias = Callable[[nn.Module, Any], Any]
+
+
+@contextmanager
+def hooked(hooks: Iterable[tuple[nn.Module, Hook]]) -> Iterator[None]:
+    """While open, forward passes of this thread call the hooks of the modules that they run.
+
+    The hooks are gone when the block ends, however it ends, and other threads that use the modules do not see
+    them.
+    """
+    owner = threading.get_ident()
+
+    def of_this_thread(hook):
+        return lambda module, inputs, output: hook(module, output) if threading.get_ident() == owner else None
+
+    with ExitStack() as gone_in_the_end:
+        for module, hook in hooks:
+            gone_in_the_end.enter_context(module.register_forward_hook(of_this_thread(hook)))
+        yield
 
 
 class _Enough(Exception):
@@ -30,38 +54,26 @@ def tap(
     restart: begin a new graph at each output, so that a backward pass from the logits ends there and goes no
         deeper.
     stop: end the forward pass (silently) as soon as every layer has been seen.
-    The hooks are gone when the block ends, however it ends, and other threads that use the network do not see
-    them.
+    The hooks are gone when the block ends, and other threads do not see them; see `hooked`.
     """
-    layers = list(layers)
-    infos = [net.layer(name) for name in layers]
+    infos = {name: net.layer(name) for name in layers}
     taken: dict[str, torch.Tensor] = {}
-    seen: dict[str, int] = {}
-    owner = threading.get_ident()
+    runs = dict.fromkeys(infos, 0)
 
-    def hook_for(name, info):
-        def hook(module, inputs, output):
-            if threading.get_ident() != owner:
-                return None
-            seen[name] = seen.get(name, 0) + 1
-            taken[name] = _first(output, info).detach().requires_grad_() if restart else _first(output, info)
-            if stop and all(seen.get(n, 0) >= i.calls for n, i in zip(layers, infos, strict=True)):
+    def take(name, info):
+        def hook(module, output):
+            values = _first(output, info)
+            taken[name] = values.detach().requires_grad_() if restart else values
+            runs[name] += 1
+            if stop and all(runs[n] >= i.calls for n, i in infos.items()):
                 raise _Enough
             return _last(taken[name], info).clone()  # whatever comes next may write over its input
 
         return hook
 
-    handles = [
-        _hooked(net, info).register_forward_hook(hook_for(name, info))
-        for name, info in zip(layers, infos, strict=True)
-    ]
-    try:
-        yield taken
-    except _Enough:
-        pass
-    finally:
-        for handle in handles:
-            handle.remove()
+    with hooked([(_module(net, info), take(name, info)) for name, info in infos.items()]):
+        with suppress(_Enough):
+            yield taken
 
 
 @contextmanager
@@ -69,16 +81,9 @@ def substitute(net: Network, layer: str, values: torch.Tensor) -> Iterator[None]
     """While open, whatever `layer` computes, `values` go on from there: a forward pass of this thread starts
     there, so to speak.
     """
-    owner, info = threading.get_ident(), net.layer(layer)
-
-    def hook(module, inputs, output):
-        return _last(values, info).clone() if threading.get_ident() == owner else None
-
-    handle = _hooked(net, info).register_forward_hook(hook)
-    try:
+    info = net.layer(layer)
+    with hooked([(_module(net, info), lambda module, output: _last(values, info).clone())]):
         yield
-    finally:
-        handle.remove()
 
 
 def resume(net: Network, layer: str, values: torch.Tensor) -> torch.Tensor:
@@ -88,6 +93,8 @@ def resume(net: Network, layer: str, values: torch.Tensor) -> torch.Tensor:
     Raises VizlibError for a layer inside a branch, such as one next to a skip connection: what it puts out is
     not all that the rest of the network sees.
     """
+    if net.layer(layer).path == "":
+        return values  # nothing is left to compute
     if not _is_a_cut(net, layer):
         raise VizlibError(
             f"Layer {layer!r} of {net.name} lies in a branch: other connections lead around it, so the rest "
@@ -95,24 +102,19 @@ def resume(net: Network, layer: str, values: torch.Tensor) -> torch.Tensor:
             "computed from it alone. Choose a layer at which the branches have met, such as the end of a "
             "block; net.layers lists them."
         )
-    return _resumed(net, layer, values, net.neutral)
-
-
-def _resumed(net: Network, layer: str, values: torch.Tensor, colour: torch.Tensor) -> torch.Tensor:
-    if net.layer(layer).path == "":
-        return values  # nothing is left to compute
     with substitute(net, layer, values.to(net.device)):
-        return net.unchecked(colour.expand(1, -1, *net.input_shape))
+        return net.unchecked(net.neutral.expand(1, -1, *net.input_shape))
 
 
 def _is_a_cut(net: Network, layer: str) -> bool:
-    """Is `layer` all that the layers above it see? Then what lies below makes no difference to the logits."""
+    """Has all that the logits know of a picture gone through `layer`?"""
     path = net.layer(layer).path
     if path not in net.cuts:
-        with torch.inference_mode(False), torch.no_grad():
-            values = record(net, net.neutral.expand(1, -1, *net.input_shape), layer)[layer]
-            a, b = (_resumed(net, layer, values, colour) for colour in (net.neutral, 1 - net.neutral))
-        net.cuts[path] = torch.allclose(a, b, rtol=1e-5, atol=1e-6 * float(a.abs().max()))
+        image = net.neutral.repeat(1, 1, *net.input_shape)
+        with torch.inference_mode(False), torch.no_grad(), FieldTracer(image) as tracer:
+            with tap(net, [layer]) as taken:
+                logits = net(image)
+        net.cuts[path] = tracer.all_through(logits, taken[layer])
     return net.cuts[path]
 
 
@@ -139,7 +141,7 @@ def record(net: Network, images: torch.Tensor, layers: str | Iterable[str]) -> d
     return {name: taken[name] for name in layers}
 
 
-def _hooked(net: Network, info: Layer) -> torch.nn.Module:
+def _module(net: Network, info: Layer) -> nn.Module:
     return net if info.path == "" else info.module
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -14,6 +12,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..layers.receptive import tensors_in
+from ..layers.recording import hooked
 from ..layers.target import with_slopes
 from ..table import Table
 
@@ -109,26 +108,17 @@ def _pages(net):
     return ledger.pages
 
 
-@contextmanager
-def _filing(net, ledger, ends) -> Iterator[None]:
+def _filing(net, ledger, ends):
     """While open, every module notes its kind in the ledger; those in `ends`, {id: name}, close the page."""
-    owner = threading.get_ident()
 
-    def hook(module, inputs, output):
-        if threading.get_ident() != owner:
-            return
+    def note(module, output):
         ledger.meet(module.parameters(recurse=False))  # some keep what they have computed from them once
         if not any(True for _ in module.children()):
             ledger.page.kinds += filter(None, [_kind(module)])
         if id(module) in ends:
             ledger.file(ends[id(module)])
 
-    handles = [module.register_forward_hook(hook) for module in net.model.modules()]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
+    return hooked([(module, note) for module in net.model.modules()])
 
 
 def _multiply_adds(name, args, out):

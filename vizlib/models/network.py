@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from ..batching import whole
 from ..errors import VizlibError, did_you_mean
 from ..images.check import check_images, check_shape
 from ..layers.receptive import EVERYTHING, FieldTracer, ReceptiveField
+from ..layers.recording import hooked
 from ..table import Card, Table
 from ..threads import yield_to_others
 from . import admission
@@ -338,13 +338,13 @@ class Network(nn.Module):
         if self._layers is not None and self._names is not None:
             return self._names, self._layers
         image = torch.full((1, 3, *self.input_shape), 0.5, device=self.device)
-        tracer, owner = FieldTracer(image), threading.get_ident()
+        tracer = FieldTracer(image)
         seen: dict[str, Layer] = {}
         outputs: dict[int, tuple[str, torch.Tensor]] = {}
 
         def note(path):
-            def hook(module, inputs, output):
-                if threading.get_ident() != owner or not isinstance(output, torch.Tensor):
+            def hook(module, output):
+                if not isinstance(output, torch.Tensor):
                     return
                 if output.dim() < 2 or len(output) != 1:  # windows, heads: no output for one picture
                     return
@@ -359,13 +359,9 @@ class Network(nn.Module):
 
             return hook
 
-        handles = [m.register_forward_hook(note(path)) for path, m in self.model.named_modules() if path]
-        try:
+        with hooked([(m, note(path)) for path, m in self.model.named_modules() if path]):
             with torch.inference_mode(False), torch.no_grad(), tracer:
                 logits = self(image)
-        finally:
-            for handle in handles:
-                handle.remove()
         maker = outputs.get(id(logits), ("", None))[0]
         head = seen[maker].module if maker else self.model
         seen[""] = Layer(LOGITS, "", head, tuple(logits.shape[1:]), EVERYTHING, 1)

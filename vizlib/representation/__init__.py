@@ -2,6 +2,7 @@
 codes.
 """
 
+from ..deprecation import moved
 from .convergent import Matching, match_units, unit_correlations
 from .decoding import Autoencoder, Decoder, autoencoder, decode, decoder, thumbnail_size
 from .dissection import Dissection, dissect
@@ -48,3 +49,13 @@ __all__ = [
     "train_stitch",
     "unit_correlations",
 ]
+
+__getattr__ = moved(
+    __name__,
+    {
+        "Detectors": "vizlib.representation.Dissection",
+        "detectors": "vizlib.representation.dissect",
+        "Strongest": "vizlib.representation.TopPatches",
+        "strongest": "vizlib.representation.top_patches",
+    },
+)

@@ -24,7 +24,7 @@ METHODS = ("one-to-one", "best")
 @dataclass(frozen=True)
 class Matching:
     """partner (K,): for each unit of the first network its unit in the second, -1 for none.
-    values (K,): their correlations. correlation (K, K'): those of all pairs.
+    values (K,): their correlations. correlation (K, K'): those of all pairs. All on the CPU.
     """
 
     partner: torch.Tensor
@@ -37,11 +37,12 @@ class Matching:
         return self.values.argsort(descending=True, stable=True)
 
 
-@renamed(chunk="batch_size")
+@renamed(chunk="batch_size", images="pictures")
 def unit_correlations(
     net: Network, pictures: Any, other: Network, *, layer: str, into: str | None = None, **options: Any
 ) -> torch.Tensor:
-    """Pearson correlations between all units of two layers, over all places of all pictures: (K, K').
+    """Pearson correlations between all units of two layers, over all places of all pictures: (K, K'), on the
+    CPU.
 
         corr(k, j) = cov(a_k, b_j) / (std a_k std b_j)    a: `layer` of net, b: `into` of other
 
@@ -87,6 +88,7 @@ class _Beside:
         return (torch.cat([a, b], 1).transpose(0, 1).flatten(1).T,)
 
 
+@renamed(images="pictures")
 def match_units(
     net: Network,
     pictures: Any,
@@ -117,9 +119,9 @@ def match_units(
         return Matching(partner, values, correlation)
     from scipy.optimize import linear_sum_assignment  # here: it takes long to import
 
-    rows, columns = (
-        torch.from_numpy(part) for part in linear_sum_assignment(correlation.double().numpy(), maximize=True)
-    )
-    partner, values = torch.full((len(correlation),), -1), torch.zeros(len(correlation))
+    pairs = linear_sum_assignment(correlation.cpu().double().numpy(), maximize=True)
+    rows, columns = map(torch.from_numpy, pairs)
+    values = torch.zeros_like(correlation[:, 0])
+    partner = torch.full_like(values, -1, dtype=torch.long)
     partner[rows], values[rows] = columns, correlation[rows, columns]
     return Matching(partner, values, correlation)

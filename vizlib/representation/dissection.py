@@ -116,7 +116,7 @@ class Dissection:
     def mask(self, k: int, picture: int) -> torch.Tensor:
         """The strong pixels of unit k in one picture: (1, 1, h, w), 1 or 0."""
         unit, where, pixel = self.pixels
-        plane = torch.zeros(self.grid[0] * self.grid[1])
+        plane = pixel.new_zeros(self.grid[0] * self.grid[1], dtype=torch.float32)
         plane[pixel[(unit == k) & (where == picture)]] = 1
         return plane.view(1, 1, *self.grid)
 
@@ -359,7 +359,7 @@ class Overlaps:
         else:
             self.evidence = None
 
-    def result(self, layer: str, threshold: torch.Tensor, exact: bool) -> Dissection:
+    def result(self, layer: str, threshold: torch.Tensor, exact: bool) -> Dissection:  # on the CPU
         objects = sorted(self.both)
         both = torch.stack([self.both[name] for name in objects], 1)
         area = torch.tensor([self.area[name] for name in objects])
@@ -370,7 +370,7 @@ class Overlaps:
             layer, objects, iou, threshold.cpu(), has, best, self.grid, exact, self._evidence(objects)
         )
 
-    def _evidence(self, objects):
+    def _evidence(self, objects):  # on the CPU
         if self.evidence is None:
             return None
         place, start, pixels, owners = {name: c for c, name in enumerate(objects)}, 0, [], []
@@ -395,10 +395,11 @@ def strong_pixels(maps, threshold, size):
         large = F.interpolate(a[None, rises], size, mode="bilinear")[0].flatten(1)
         unit, pixel = (large > threshold[rises, None]).nonzero(as_tuple=True)
         found.append(torch.stack([rises[unit], torch.full_like(unit, n), pixel]).cpu())
-    return tuple(torch.cat(found, 1)) if found else (torch.zeros(0, dtype=torch.long),) * 3
+    none = torch.zeros(3, 0, dtype=torch.long)  # on the CPU
+    return tuple(torch.cat([none, *found], 1))
 
 
-def global_owners(scenes):
+def global_owners(scenes):  # on the CPU
     """The names of all objects of some scenes, in alphabetical order, and for each pixel which it shows:
     (N, h * w), -1 for none.
     """

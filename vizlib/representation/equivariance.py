@@ -66,7 +66,7 @@ class EquivariantMap:
         0: the channel's map only moves with the picture, and the channel stays what it was (the paper:
         invariant).
         """
-        middle, own = self.weight.shape[-1] // 2, torch.arange(len(self.weight))
+        middle, own = self.weight.shape[-1] // 2, range(len(self.weight))
         others = self.weight.clone()
         others[own, own, middle, middle] = 0
         return others.flatten(1).norm(dim=1) / self.weight.flatten(1).norm(dim=1).clamp(min=1e-12)
@@ -89,6 +89,7 @@ def places(
     return EquivariantMap(g, layer, weight, torch.zeros(channels, device=device))
 
 
+@renamed(images="pictures")
 def fit_equivariance(
     net: Network,
     pictures: Any,
@@ -144,6 +145,7 @@ def solve(start: EquivariantMap, samples: Covariances, method: str, k: int, ridg
     )
 
 
+@renamed(images="pictures")
 def train_equivariance(
     net: Network, pictures: Any, labels: Any, start: EquivariantMap, **options: Any
 ) -> EquivariantMap:
@@ -167,7 +169,7 @@ def train_equivariance(
     return filters.train(net, pictures, code, labels, start, layer=start.layer, **options)
 
 
-@renamed(chunk="batch_size")
+@renamed(chunk="batch_size", images="pictures")
 def logits_through(net: Network, pictures: Any, M: EquivariantMap, *, batch_size: int = 32) -> torch.Tensor:
     """The logits of psi(M phi(x)): what the network answers when the code at M.layer is mapped on its way.
 

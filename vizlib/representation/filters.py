@@ -183,7 +183,7 @@ class _Codes:
         if not numbers:
             raise VizlibError("There is no picture to train on.")
         if held > FITS:
-            self.numbers, self._kept = torch.arange(self._again()), None
+            self.numbers, self._kept = torch.arange(self._again()), None  # on the CPU
         else:
             self.numbers, self._kept = torch.cat(numbers), torch.cat(kept)
         if self._pictures.total is None and len(self.numbers) != labels:
@@ -202,7 +202,7 @@ class _Codes:
                 read.append(number)
             except VizlibError as problem:
                 self._pictures.skip(number, str(problem))
-        return torch.tensor(read), self._code(torch.cat(images))
+        return torch.tensor(read), self._code(torch.cat(images))  # on the CPU: numbers of pictures
 
     def _again(self):
         if not self._pictures.again:

@@ -71,7 +71,7 @@ def least_squares(samples: Covariances, *, ridge: float = 0.0) -> tuple[torch.Te
     smallest |A|.
     """
     G, C, s = samples.G, samples.C, _scale(samples.G)
-    return samples.affine(torch.linalg.solve(G + (ridge + TINY) * s * torch.eye(len(G), dtype=G.dtype), C))
+    return samples.affine(torch.linalg.solve(G + (ridge + TINY) * s * torch.eye(len(G)).to(G), C))
 
 
 def forward_selection(samples: Covariances, *, k: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -95,11 +95,11 @@ def _select(G, C, k):
     s = _scale(G)
     length = G.diagonal().clamp(min=TINY * s).sqrt()
     # what is not explained yet, seen from each input, (P, Q); the inputs chosen for each output, (Q, j)
-    left, chosen = C, torch.empty(C.shape[1], 0, dtype=torch.long)
+    left, chosen = C, C.new_empty(C.shape[1], 0, dtype=torch.long)
     for j in range(k):
         gain = (left.abs() / length[:, None]).scatter(0, chosen.T, -1.0)
         chosen = torch.cat([chosen, gain.argmax(0)[:, None]], 1)
-        among = G[chosen[:, :, None], chosen[:, None, :]] + TINY * s * torch.eye(j + 1, dtype=G.dtype)
+        among = G[chosen[:, :, None], chosen[:, None, :]] + TINY * s * torch.eye(j + 1).to(G)
         weights = torch.linalg.solve(among, C.T.gather(1, chosen))
         left = C - torch.bmm(weights[:, None], G[chosen])[:, 0].T
     return torch.zeros_like(C).scatter(0, chosen.T, weights.T)

@@ -74,7 +74,7 @@ class _ScenePart(Part):
         for piece in self.pictures:
             for first in range(0, len(piece), batch_size):
                 batch = piece[first : first + batch_size]
-                yield torch.arange(start, start + len(batch)), batch
+                yield torch.arange(start, start + len(batch)), batch  # on the CPU: numbers of scenes
                 start += len(batch)
 
     def packed(self):

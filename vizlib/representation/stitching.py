@@ -42,6 +42,7 @@ class Stitch:
         return F.conv2d(filters.around(codes, self.weight.shape[-1]), self.weight, self.bias)
 
 
+@renamed(images="pictures")
 def fit_stitch(
     net: Network,
     pictures: Any,
@@ -104,6 +105,7 @@ def fit_stitch(
     return Stitch(layer, into, A.view(outputs, inputs, size, size).to(other.device), b.to(other.device))
 
 
+@renamed(images="pictures")
 def train_stitch(
     net: Network, pictures: Any, other: Network, labels: Any, start: Stitch, **options: Any
 ) -> Stitch:
@@ -126,7 +128,7 @@ def train_stitch(
     return filters.train(other, pictures, code, labels, start, layer=start.into, **options)
 
 
-@renamed(chunk="batch_size")
+@renamed(chunk="batch_size", images="pictures")
 def franken(
     net: Network, pictures: Any, other: Network, stitch: Stitch, *, batch_size: int = 32
 ) -> torch.Tensor:

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from ..batching import Progress, whole
+from ..deprecation import renamed
 from ..errors import VizlibError
 from ..layers import record
 from ..layers.receptive import ReceptiveField
@@ -69,7 +70,7 @@ class TopPatches:
         if of is None:
             pictures, fill = [self.images[i].cpu() for i in numbers], self.grey
         else:
-            pictures, fill = [x[None].cpu() for x in of], torch.zeros(1)
+            pictures, fill = [x[None].cpu() for x in of], torch.zeros(())
         return torch.cat(
             [self._cut(x, self.at[channel, i].tolist(), sides, fill) for i, x in enumerate(pictures)]
         )
@@ -104,6 +105,7 @@ class TopPatches:
         return padded[..., rows, columns]
 
 
+@renamed(images="pictures", layer="layers")
 def top_patches(
     net: Network,
     pictures: Any,

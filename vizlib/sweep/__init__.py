@@ -9,7 +9,6 @@ time, keeps a small summary, can be stopped with what there is, taken up again f
 on a cluster (`client=`, see clusters.py). `run` is the loop behind it, for summaries of your own.
 """
 
-from .checkpoints import fingerprint
 from .comparison import Comparison, compare
 from .folders import Folder, folder
 from .histograms import Histogram
@@ -32,7 +31,6 @@ __all__ = [
     "compare",
     "curves",
     "eta",
-    "fingerprint",
     "folder",
     "run",
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 import pickle
 import time
 from pathlib import Path
@@ -95,12 +94,3 @@ def _filled(empty, state):
         inner = getattr(empty, name, None)
         setattr(reducer, name, _filled(inner, value) if hasattr(inner, "merge") else value)
     return reducer
-
-
-def fingerprint(net: Any) -> str:
-    """What a network computes, as far as its modules, weights and normalization tell: a SHA-256."""
-    found = hashlib.sha256(repr(net.model).encode())
-    for name, tensor in [*net.named_parameters(), *net.named_buffers()]:
-        found.update(f"{name} {tuple(tensor.shape)}".encode())
-        found.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
-    return found.hexdigest()

@@ -103,10 +103,9 @@ class Folder:
         """The pictures in batches: yields their numbers (n,) and the pictures (n, 3, H, W), n at most
         `batch_size`. What follows each other in a batch has one size.
         """
-        return grouped(
-            ((torch.tensor([i]), image) for i, image in self.read(range(len(self)))),
-            check_batch_size(batch_size),
-        )
+        read = self.read(range(len(self)))
+        pieces = ((torch.tensor([i]), image) for i, image in read)  # on the CPU: numbers of pictures
+        return grouped(pieces, check_batch_size(batch_size))
 
     def read(self, numbers: Iterable[int], threads: int | None = None) -> Iterator[tuple[int, torch.Tensor]]:
         """Yields (number, picture) in the order asked for, without those that cannot be read; a few are

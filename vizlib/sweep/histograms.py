@@ -35,7 +35,7 @@ class Histogram:
             low, high = x.amin(1), x.amax(1)
             exponent = _exponent(low, high)
             place = _bin(x, exponent[:, None]) - _bin(low, exponent)[:, None]
-            place = place + BINS * torch.arange(len(x))[:, None]
+            place = place + BINS * torch.arange(len(x))[:, None]  # on the CPU, as x is
             counts = torch.bincount(place.flatten(), minlength=len(x) * BINS).view(len(x), BINS)
             self.merge(Histogram(low, high, exponent, counts, x.shape[1]))
 
@@ -54,7 +54,7 @@ class Histogram:
     def result(self) -> Histogram:
         return self
 
-    def quantile(self, share: float) -> torch.Tensor:
+    def quantile(self, share: float) -> torch.Tensor:  # on the CPU
         """Of each channel the value that a `share` of its values does not exceed, (K,): the lower edge of the
         bin that holds it, so at most a bin's width too low. A value of exactly 0 is never below 0.
         """
@@ -63,7 +63,7 @@ class Histogram:
         edge = (_bin(self.low, self.exponent) + place).double() * 2.0 ** self.exponent.double()
         return edge.maximum(self.low).float()
 
-    def _moved(self, low, exponent):
+    def _moved(self, low, exponent):  # on the CPU
         """The counts in bins of 2^exponent that begin with the one that holds `low`."""
         own = _bin(self.low, self.exponent)[:, None] + torch.arange(BINS)
         place = (own >> (exponent - self.exponent)[:, None]) - _bin(low, exponent)[:, None]
@@ -71,7 +71,7 @@ class Histogram:
         return torch.zeros_like(self.counts).scatter_add(1, place.clamp(max=BINS - 1), self.counts)
 
 
-def _bin(values, exponent):
+def _bin(values, exponent):  # on the CPU
     """The number of the bin of 2^exponent that holds each value."""
     return (values * 2.0 ** -exponent.double()).floor().long()
 

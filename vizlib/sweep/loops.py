@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -11,7 +12,8 @@ import torch
 
 from ..batching import Progress, check_batch_size, goes_on
 from ..errors import VizlibError
-from .checkpoints import Checkpoint, fingerprint
+from ..models.fingerprint import fingerprint
+from .checkpoints import Checkpoint
 from .streams import Part, collection, is_folder
 
 R = TypeVar("R")  # a reducer
@@ -151,8 +153,13 @@ def _sum(first, second):
 
 
 def _settings(pictures, batch_size, belongs):
-    plain = {k: fingerprint(v) if isinstance(v, torch.nn.Module) else v for k, v in belongs.items()}
+    plain = {k: _mark(v) if isinstance(v, torch.nn.Module) else v for k, v in belongs.items()}
     return {**plain, "pictures": pictures.name(), "batch_size": batch_size}
+
+
+def _mark(net):
+    """What a network is known by: its modules and its weights."""
+    return hashlib.sha256(f"{fingerprint(net)} {net.model}".encode()).hexdigest()
 
 
 def _skipped(pictures):

@@ -24,7 +24,7 @@ BLOCK = 8_000_000  # so many numbers at most are turned into double precision at
 
 def nothing() -> torch.Tensor:
     """What a reducer holds before it has seen anything."""
-    return torch.zeros(0, dtype=torch.float64)
+    return torch.zeros(0, dtype=torch.float64)  # on the CPU, as all that reducers hold
 
 
 class Reducer(Protocol):
@@ -82,7 +82,7 @@ class Moments:
             pending, self.pending = self.pending, []
             self._count(pending)
 
-    def _count(self, values):
+    def _count(self, values):  # on the CPU
         for part in values and torch.cat(values).split(max(1, BLOCK // values[0].shape[1])):
             x = part.double()
             mean = x.mean(0)
@@ -152,7 +152,7 @@ class TopActivations:
         heights = maps.amax((2, 3))  # (n, K)
         values, order = heights.cpu().sort(dim=0, descending=True, stable=True)
         values, order = values[: self.top].T, order[: self.top].T  # (K, m)
-        at = torch.zeros(*values.shape, 2, dtype=torch.long)
+        at = torch.zeros(*values.shape, 2, dtype=torch.long)  # on the CPU
         held = self.values.get(layer)
         full = held is not None and held.shape[1] == self.top
         wins = values > held[:, -1:] if full else torch.ones_like(values, dtype=torch.bool)

@@ -33,7 +33,8 @@ class Part:
         """Yields numbers (n,) and pictures (n, 3, H, W), n at most `batch_size`, all of one size."""
         if is_folder(self.pictures):
             read = self.pictures.read(range(len(self.pictures)), threads)
-            return grouped(((torch.tensor([self.start + i]), image) for i, image in read), batch_size)
+            pieces = ((torch.tensor([self.start + i]), image) for i, image in read)  # on the CPU
+            return grouped(pieces, batch_size)
         return grouped(_numbered(self.pictures, self.start), batch_size)
 
     def packed(self) -> Part:
@@ -178,7 +179,7 @@ def _joined(pieces):
 
 def _numbered(pieces, start):
     for piece in pieces:
-        yield torch.arange(start, start + len(piece)), piece
+        yield torch.arange(start, start + len(piece)), piece  # on the CPU: numbers of pictures
         start += len(piece)
 
 

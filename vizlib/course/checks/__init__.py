@@ -6,6 +6,7 @@ fails and one that is wrong each get a sentence.
 One module per lesson.
 """
 
+from ...deprecation import moved
 from .lesson_00 import change_its_mind, grey, least_sure
 from .lesson_01 import active_share, receptive_field_of_chain, top_places
 from .lesson_02 import adjoint_error, one_block_down, project_with_switches_of
@@ -26,3 +27,5 @@ from .lesson_16 import mirror_matrix, select, turned_weights
 from .lesson_17 import correlations, greedy_pairs, unshuffle
 from .lesson_18 import overlap, pieces_that_stay, strong_cells
 from .lesson_19 import blind_map, hits_within, paired_difference
+
+__getattr__ = moved(__name__, {"normalised_error": "vizlib.course.checks.normalized_error"})
