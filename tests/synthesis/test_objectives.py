@@ -135,3 +135,30 @@ def test_the_short_way_to_the_style_error_is_the_long_way(shape):
     slopes = [torch.autograd.grad(error.sum(), a)[0] for error in (short, long)]
     torch.testing.assert_close(short, long)
     torch.testing.assert_close(*slopes)
+
+
+def test_an_objective_can_be_asked_of_another_network(tiny, pictures):
+    """The sum reads each network for itself, however many layers of the same name there are."""
+    one, other, x = tiny(), tiny(seed=1), pictures(2)
+    goal = sy.objective(one, 2) + 0.5 * (sy.objective(other, 3) + sy.channel("conv2", 4)).on(other)
+    seen = sy.objectives.seen(one, x, goal.layers)
+    conv2 = vz.record(other, x, "conv2")["conv2"][:, 4].mean((1, 2))
+    torch.testing.assert_close(goal.read(seen), one(x)[:, 2] + 0.5 * (other(x)[:, 3] + conv2))
+    assert goal.layers == ("logits",) and torch.equal(seen["pixels"], x)
+
+
+def test_what_is_bound_to_another_network_is_climbed_there(tiny):
+    one, other = tiny(), tiny(seed=1)
+    canvas = sy.Fourier(16, seed=3)
+    alone = sy.ascend(other, 2, sy.Fourier(16, seed=3), steps=4)
+    bound = sy.ascend(one, sy.objective(other, 2).on(other), canvas, steps=4)
+    assert torch.equal(alone.image, bound.image) and alone.history == bound.history
+    tiled = sy.ascend(one, sy.channel("conv2", 1).on(other), sy.Fourier(16), steps=1, tile=8)
+    same = sy.ascend(other, sy.channel("conv2", 1), sy.Fourier(16), steps=1, tile=8)
+    assert torch.equal(tiled.image, same.image)
+
+
+def test_a_network_that_no_objective_asks_is_not_run(tiny, monkeypatch):
+    one, other = tiny(), tiny(seed=1)
+    monkeypatch.setattr(one, "unchecked", lambda images: pytest.fail("nobody asked"))
+    assert len(sy.ascend(one, sy.objective(other, 2).on(other), sy.Fourier(16), steps=2).history) == 2

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ..errors import VizlibError
-from ..layers import record
+from ..layers import record, tap
 from ..layers.target import prepare, score_of_logits, unit
 from ..scalars import real
 
@@ -17,14 +17,18 @@ if TYPE_CHECKING:
     from ..layers.target import Target
     from ..models.network import Network
 
+PIXELS = "pixels"
+
 
 @dataclass(frozen=True)
 class Objective:
     """An objective function: a score for each picture, read from the activations of some layers; higher is
     better.
 
-    layers: the names to record; "logits" is what the network returns. read: {layer: activation} -> (N,).
-    Objectives add, subtract and take factors.
+    layers: the names to record; "logits" is what the network returns. read: {layer: activation} -> (N,);
+    under the key "pixels" it also finds the pictures themselves.
+    Objectives add, subtract and take factors. Those of several networks add up once each is bound to its
+    own by `on`.
 
         >>> goal = vz.synthesis.channel("relu3", 5) + 0.5 * vz.synthesis.channel("relu3", 9)
         >>> (goal - 0.1 * vz.synthesis.energy("relu1")).layers
@@ -55,6 +59,33 @@ class Objective:
 
     def __neg__(self) -> Objective:
         return -1.0 * self
+
+    def on(self, net: Network) -> Objective:
+        """The same objective, asked of `net`, whichever network the loop is given: for a picture on which
+        several networks agree (an ensemble).
+
+            >>> one, other = vz.load("zfnet"), vz.load("zfnet-b")
+            >>> goal = vz.synthesis.channel("relu3", 5) + vz.synthesis.channel("relu3", 9).on(other)
+            >>> vz.visualize(one, goal, steps=2).image.shape
+            torch.Size([1, 3, 64, 64])
+        """
+
+        def read(a: dict[str, torch.Tensor]) -> torch.Tensor:
+            score = self.read(seen(net, a[PIXELS], self.layers))
+            return score.to(a[PIXELS].device)
+
+        return Objective((), read, f"{self.name} of {net.name}")
+
+
+def seen(net: Network, images: torch.Tensor, layers: Sequence[str]) -> dict[str, torch.Tensor]:
+    """What an Objective reads: the activations of `layers`, differentiable, and under "pixels" the pictures.
+    Nothing is computed that no layer needs.
+    """
+    taken: dict[str, torch.Tensor] = {}
+    if layers:
+        with tap(net, layers, stop=True) as taken:
+            net(images)
+    return {PIXELS: images, **taken}
 
 
 def objective(net: Network, target: Target | Objective) -> Objective:
