@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ..errors import VizlibError
+from ..images import photo, photos, resize
 from ..layers import record, tap
 from ..layers.target import prepare, score_of_logits, unit
 from ..scalars import real
@@ -115,6 +116,40 @@ def objective(net: Network, target: Target | Objective) -> Objective:
     _, classes = prepare(net, torch.full((1, 3, 8, 8), 0.5), target)
     k = int(classes[0])
     return Objective(("logits",), lambda a: a["logits"][:, k], net.labels[k])
+
+
+def likelihood(net: Network, target: int | str) -> Objective:
+    """The objective of a class picture: the log-probability of a class at a temperature T,
+
+        2 log softmax(z / T)_k,   T = 2 x the spread of the logits z
+
+    T is the network's own: the spread is the standard deviation of the logits of a photograph, the mean over
+    ten of the library. Divided by it, networks with large and with small logits count alike, and with so much
+    temperature the score goes on growing after the class has won: its slope is that of the logit, minus a
+    share of the slopes of all classes that the picture shows too. Of a network whose labels are not
+    exclusive, the logarithm of the sigmoid.
+
+    Raises VizlibError for what is no class. Temperature: Hinton, Vinyals & Dean 2015, "Distilling the
+    Knowledge in a Neural Network", section 2.
+
+        >>> vz.synthesis.likelihood(vz.load("zfnet"), "goldfish").name
+        'likelihood of goldfish'
+    """
+    k = net.index(target)
+    temperature = 2 * _spread(net)
+    return Objective(
+        ("logits",),
+        lambda a: 2 * net.log_probabilities(a["logits"] / temperature)[:, k],
+        f"likelihood of {net.labels[k]}",
+    )
+
+
+def _spread(net: Network) -> float:
+    """The standard deviation of the logits of a photograph, mean over ten of the library."""
+    ten = photos()["name"][::9][:10]
+    with torch.no_grad():
+        logits = net(torch.cat([resize(photo(name), net.input_shape) for name in ten]))
+    return max(float(logits.std(1).mean()), 1e-6)
 
 
 def channel(layer: str, k: int) -> Objective:
