@@ -1,5 +1,7 @@
 """Objectives: what they read, how they add, and the limit cases of the ones that compare."""
 
+import copy
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -65,7 +67,7 @@ class Cosine(torch.nn.Module):
 def test_a_class_is_what_the_network_returns_not_its_last_linear_layer(network, redrawn, pictures):
     net, x = network(redrawn(Cosine())), pictures(3)
     torch.testing.assert_close(read(net, x, sy.objective(net, 2)), net(x)[:, 2])
-    made = vz.class_picture(net, 2, steps=20, rate=0.3, penalties=(), jitter=None)
+    made = vz.class_picture(net, sy.objective(net, 2), steps=20, rate=0.3, penalties=(), jitter=None)
     canvas = sy.Fourier(16, window=0.65)
     assert made.history[0] == pytest.approx(float(net(canvas.image().detach())[0, 2]), abs=1e-5)
     assert float(net(made.image)[0, 2]) > made.history[0] + 0.5
@@ -135,3 +137,54 @@ def test_the_short_way_to_the_style_error_is_the_long_way(shape):
     slopes = [torch.autograd.grad(error.sum(), a)[0] for error in (short, long)]
     torch.testing.assert_close(short, long)
     torch.testing.assert_close(*slopes)
+
+
+def test_an_objective_can_be_asked_of_another_network(tiny, pictures):
+    """The sum reads each network for itself, however many layers of the same name there are."""
+    one, other, x = tiny(), tiny(seed=1), pictures(2)
+    goal = sy.objective(one, 2) + 0.5 * (sy.objective(other, 3) + sy.channel("conv2", 4)).on(other)
+    seen = sy.objectives.seen(one, x, goal.layers)
+    conv2 = vz.record(other, x, "conv2")["conv2"][:, 4].mean((1, 2))
+    torch.testing.assert_close(goal.read(seen), one(x)[:, 2] + 0.5 * (other(x)[:, 3] + conv2))
+    assert goal.layers == ("logits",) and torch.equal(seen["pixels"], x)
+
+
+def test_what_is_bound_to_another_network_is_climbed_there(tiny):
+    one, other = tiny(), tiny(seed=1)
+    canvas = sy.Fourier(16, seed=3)
+    alone = sy.ascend(other, 2, sy.Fourier(16, seed=3), steps=4)
+    bound = sy.ascend(one, sy.objective(other, 2).on(other), canvas, steps=4)
+    assert torch.equal(alone.image, bound.image) and alone.history == bound.history
+    tiled = sy.ascend(one, sy.channel("conv2", 1).on(other), sy.Fourier(16), steps=1, tile=8)
+    same = sy.ascend(other, sy.channel("conv2", 1), sy.Fourier(16), steps=1, tile=8)
+    assert torch.equal(tiled.image, same.image)
+
+
+def test_a_network_that_no_objective_asks_is_not_run(tiny, monkeypatch):
+    one, other = tiny(), tiny(seed=1)
+    monkeypatch.setattr(one, "unchecked", lambda images: pytest.fail("nobody asked"))
+    assert len(sy.ascend(one, sy.objective(other, 2).on(other), sy.Fourier(16), steps=2).history) == 2
+
+
+def test_a_likelihood_is_a_log_probability_at_a_temperature_of_the_network_s_own(tiny, pictures):
+    """Ten times the logits: the same score, and the same slope."""
+    net, x = tiny(), pictures(3)
+    ten = vz.photos()["name"][::9][:10]
+    with torch.no_grad():
+        logits = net(torch.cat([vz.resize(vz.photo(name), 16) for name in ten]))
+        right = 2 * (net(x) / (2 * logits.std(1).mean())).log_softmax(1)[:, 3]
+    torch.testing.assert_close(read(net, x, sy.likelihood(net, "class 3")), right)
+    model = torch.nn.Sequential(copy.deepcopy(net.model), Times(10.0))
+    louder = vz.Network(model, name="louder", mean=net.mean.flatten(), std=net.std.flatten(), input_size=16)
+    torch.testing.assert_close(read(louder, x, sy.likelihood(louder, 3)), right, rtol=1e-4, atol=1e-5)
+    with pytest.raises(vz.VizlibError, match="There is no class 'class 9'"):
+        sy.likelihood(net, "class 9")
+
+
+class Times(torch.nn.Module):
+    def __init__(self, factor):
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x):
+        return self.factor * x

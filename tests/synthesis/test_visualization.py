@@ -81,3 +81,48 @@ def test_what_cannot_be_asked(options, telling):
 def test_several_pictures_of_a_class_differ():
     made = vz.class_picture(vz.load("zfnet"), "goldfish", count=2, steps=8)
     assert made.image.shape == (2, 3, 64, 64) and (made.image[0] - made.image[1]).abs().max() > 0.05
+
+
+def probability(net, image, label):
+    """That of a label under eight fresh shakes."""
+    drawn, shift = torch.Generator().manual_seed(7), image.shape[-1] / 24
+    shaken = jitter(image.expand(8, -1, -1, -1), drawn, shift=shift, scale=0.08, rotate=8)
+    return float(net.probabilities(net(shaken))[:, net.index(label)].mean())
+
+
+def test_a_likelihood_tells_two_spiders_apart_which_the_logit_does_not():
+    net, label = vz.load("squeezenet"), "garden spider"  # there is a black and gold garden spider, too
+    by_likelihood, by_logit = (
+        probability(net, vz.class_picture(net, goal, size=160, steps=64).image, label)
+        for goal in (label, vz.synthesis.objective(net, label))
+    )
+    assert by_likelihood > 0.8 and by_likelihood > by_logit + 0.1
+
+
+def test_two_networks_agree_on_one_picture_where_one_alone_does_not_convince_the_other():
+    one, other = vz.load("zfnet"), vz.load("zfnet-b")
+    both, alone = (vz.class_picture(nets, "monarch").image for nets in ([one, other], one))
+    assert min(probability(net, both, "monarch") for net in (one, other)) > 0.95
+    assert probability(one, alone, "monarch") > 0.9 > probability(other, alone, "monarch") + 0.1
+
+
+def test_two_networks_are_asked_for_the_class_by_its_name_where_their_labels_differ(monkeypatch):
+    heard = []
+    monkeypatch.setattr(
+        "vizlib.synthesis.visualization.ascend", lambda net, goal, canvas, **options: heard.append(goal.name)
+    )
+    zfnet, squeezenet = vz.load("zfnet"), vz.load("squeezenet")
+    vz.class_picture([zfnet, squeezenet], zfnet.index("school bus"))
+    assert heard == ["likelihood of school bus of zfnet + likelihood of school bus of squeezenet"]
+    crane = vz.load("lite0").labels.index("crane")  # a bird; there is a machine of the same name
+    vz.class_picture([squeezenet, vz.load("lite0")], crane)
+    with pytest.raises(vz.VizlibError, match="There is no class 'tench'"):
+        vz.class_picture([squeezenet, zfnet], "tench")
+
+
+def test_several_networks_take_a_class_and_nothing_else():
+    nets = [vz.load("zfnet"), vz.load("zfnet-b")]
+    with pytest.raises(vz.VizlibError, match="Several networks agree on a class.*a.on.net. . b.on.other."):
+        vz.class_picture(nets, vz.unit("relu3", 5))
+    with pytest.raises(vz.VizlibError, match="this list is empty"):
+        vz.class_picture([], "goldfish")

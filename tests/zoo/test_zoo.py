@@ -1,10 +1,11 @@
 """Ten networks of the zoo through every method: right, or refused in words. All of it: python tests/zoo."""
 
+import copy
 import json
 
 import pytest
 import torch
-from cases import Case, case, load, other_side, pictures
+from cases import Case, Plain, case, load, other_side, pictures
 from methods import FEW, METHODS, SIZELESS, outcome
 from networks import SAMPLE, everything
 from outcomes import page, read
@@ -48,6 +49,13 @@ def test_every_method_is_right_or_refuses_in_words(name):
     for method in FEW:
         if method not in REFUSED[name]:
             assert outcome(method, asked) == ("yes", ""), method
+
+
+def test_every_method_is_right_on_the_trained_squeezenet():
+    net = vz.load("squeezenet")
+    asked = case(net, Plain(copy.deepcopy(net.model), net.mean.clone(), net.std.clone()), 224)
+    said = {method: outcome(method, asked) for method in METHODS}
+    assert {method: why for method, (kind, why) in said.items() if kind != "yes"}.keys() == ALL
 
 
 class Small(nn.Module):

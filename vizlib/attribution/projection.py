@@ -30,7 +30,8 @@ def project(
     Everything else in the layer is set to zero; then, from the unit's layer down: a convolution becomes its
     transpose, a max-pooling puts each value where the maximum was (the switches of the forward pass) and
     adds up where two windows share a maximum, a ReLU clips what is negative on the way back, and where
-    branches were joined, each gets its own channels (the Fire modules of SqueezeNet).
+    branches were joined, each gets its own channels (the Fire modules of SqueezeNet, whose inner layers
+    have units, too).
 
     images: (N, 3, H, W) in [0, 1].
     target: vz.unit(layer, channel), at its strongest position in each picture, or with `at` at that one.
@@ -177,7 +178,7 @@ def _chain(net: Network, layer: str) -> list[tuple[str, nn.Module]]:
     """
     info = net.layer(layer)
     chain, inside = [], False
-    for path, module in _opened(net.model):
+    for path, module in _opened(net.model, towards=info.path):
         here = path == info.path or path.startswith(info.path + ".")
         if inside and not here:
             break
@@ -188,13 +189,20 @@ def _chain(net: Network, layer: str) -> list[tuple[str, nn.Module]]:
     return chain
 
 
-def _opened(module: nn.Module, path: str = "") -> Iterator[tuple[str, nn.Module]]:
-    """The (path, module) pairs of the layers inside, in the order of their definition."""
+def _opened(module: nn.Module, path: str = "", towards: str = "") -> Iterator[tuple[str, nn.Module]]:
+    """The (path, module) pairs of the layers inside, in the order of their definition; of a Fire module that
+    holds the layer `towards` those on the way to it.
+    """
+    if _is_fire(module) and towards.startswith(f"{path}."):
+        ways = (_SQUEEZE + branch for branch in _EXPAND)
+        names = next((way for way in ways if towards.rpartition(".")[2] in way), ())
+        yield from ((f"{path}.{name}", getattr(module, name)) for name in names)
+        return
     if _is_fire(module) or not any(True for _ in module.children()):
         yield path, module
         return
     for name, child in module.named_children():
-        yield from _opened(child, f"{path}.{name}" if path else name)
+        yield from _opened(child, f"{path}.{name}" if path else name, towards)
 
 
 def _is_known(module):

@@ -20,6 +20,7 @@ from .objectives import (
     channel,
     direction,
     energy,
+    likelihood,
     objective,
     same_code,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "invert",
     "jitter",
     "langevin",
+    "likelihood",
     "luminance",
     "match_colours",
     "Model",

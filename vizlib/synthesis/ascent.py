@@ -13,10 +13,9 @@ import torch
 from ..batching import Progress, goes_on, whole
 from ..deprecation import renamed
 from ..errors import VizlibError
-from ..layers import tap
 from ..scalars import real, seeded
 from .canvas import Canvas, Pixels
-from .objectives import Objective, objective
+from .objectives import Objective, objective, seen
 from .steppers import make_stepper
 from .transformations import jitter as shake
 
@@ -190,9 +189,7 @@ def _look(net: Network, goal: Objective, image: torch.Tensor, tile: int | None) 
 
 
 def _score(net: Network, goal: Objective, image: torch.Tensor) -> torch.Tensor:
-    with tap(net, goal.layers, stop=True) as taken:
-        net(image)
-    score = goal.read(taken)
+    score = goal.read(seen(net, image, goal.layers))
     if score.shape != image.shape[:1]:
         raise VizlibError(
             f"An objective gives one number per picture, shape ({len(image)},); {goal.name} gives "

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ..errors import VizlibError
-from ..layers import record
+from ..images import photo, photos, resize
+from ..layers import record, tap
 from ..layers.target import prepare, score_of_logits, unit
 from ..scalars import real
 
@@ -17,14 +18,18 @@ if TYPE_CHECKING:
     from ..layers.target import Target
     from ..models.network import Network
 
+PIXELS = "pixels"
+
 
 @dataclass(frozen=True)
 class Objective:
     """An objective function: a score for each picture, read from the activations of some layers; higher is
     better.
 
-    layers: the names to record; "logits" is what the network returns. read: {layer: activation} -> (N,).
-    Objectives add, subtract and take factors.
+    layers: the names to record; "logits" is what the network returns. read: {layer: activation} -> (N,);
+    under the key "pixels" it also finds the pictures themselves.
+    Objectives add, subtract and take factors. Those of several networks add up once each is bound to its
+    own by `on`.
 
         >>> goal = vz.synthesis.channel("relu3", 5) + 0.5 * vz.synthesis.channel("relu3", 9)
         >>> (goal - 0.1 * vz.synthesis.energy("relu1")).layers
@@ -56,6 +61,33 @@ class Objective:
     def __neg__(self) -> Objective:
         return -1.0 * self
 
+    def on(self, net: Network) -> Objective:
+        """The same objective, asked of `net`, whichever network the loop is given: for a picture on which
+        several networks agree (an ensemble).
+
+            >>> one, other = vz.load("zfnet"), vz.load("zfnet-b")
+            >>> goal = vz.synthesis.channel("relu3", 5) + vz.synthesis.channel("relu3", 9).on(other)
+            >>> vz.visualize(one, goal, steps=2).image.shape
+            torch.Size([1, 3, 64, 64])
+        """
+
+        def read(a: dict[str, torch.Tensor]) -> torch.Tensor:
+            score = self.read(seen(net, a[PIXELS], self.layers))
+            return score.to(a[PIXELS].device)
+
+        return Objective((), read, f"{self.name} of {net.name}")
+
+
+def seen(net: Network, images: torch.Tensor, layers: Sequence[str]) -> dict[str, torch.Tensor]:
+    """What an Objective reads: the activations of `layers`, differentiable, and under "pixels" the pictures.
+    Nothing is computed that no layer needs.
+    """
+    taken: dict[str, torch.Tensor] = {}
+    if layers:
+        with tap(net, layers, stop=True) as taken:
+            net(images)
+    return {PIXELS: images, **taken}
+
 
 def objective(net: Network, target: Target | Objective) -> Objective:
     """An Objective from what the course calls a target: a class, a label, vz.unit(...), a function of the
@@ -84,6 +116,40 @@ def objective(net: Network, target: Target | Objective) -> Objective:
     _, classes = prepare(net, torch.full((1, 3, 8, 8), 0.5), target)
     k = int(classes[0])
     return Objective(("logits",), lambda a: a["logits"][:, k], net.labels[k])
+
+
+def likelihood(net: Network, target: int | str) -> Objective:
+    """The objective of a class picture: the log-probability of a class at a temperature T,
+
+        2 log softmax(z / T)_k,   T = 2 x the spread of the logits z
+
+    T is the network's own: the spread is the standard deviation of the logits of a photograph, the mean over
+    ten of the library. Divided by it, networks with large and with small logits count alike, and with so much
+    temperature the score goes on growing after the class has won: its slope is that of the logit, minus a
+    share of the slopes of all classes that the picture shows too. Of a network whose labels are not
+    exclusive, the logarithm of the sigmoid.
+
+    Raises VizlibError for what is no class. Temperature: Hinton, Vinyals & Dean 2015, "Distilling the
+    Knowledge in a Neural Network", section 2.
+
+        >>> vz.synthesis.likelihood(vz.load("zfnet"), "goldfish").name
+        'likelihood of goldfish'
+    """
+    k = net.index(target)
+    temperature = 2 * _spread(net)
+    return Objective(
+        ("logits",),
+        lambda a: 2 * net.log_probabilities(a["logits"] / temperature)[:, k],
+        f"likelihood of {net.labels[k]}",
+    )
+
+
+def _spread(net: Network) -> float:
+    """The standard deviation of the logits of a photograph, mean over ten of the library."""
+    ten = photos()["name"][::9][:10]
+    with torch.no_grad():
+        logits = net(torch.cat([resize(photo(name), net.input_shape) for name in ten]))
+    return max(float(logits.std(1).mean()), 1e-6)
 
 
 def channel(layer: str, k: int) -> Objective:

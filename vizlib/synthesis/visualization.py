@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import functools
+import operator
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+
+import torch
 
 from ..batching import whole
 from ..errors import VizlibError
+from ..layers.target import unit
 from ..scalars import sides
 from .ascent import Result, ascend, options_for_ascend
 from .canvas import Canvas, Fourier
-from .objectives import Objective
+from .objectives import Objective, likelihood, objective
 from .priors import total_variation
 
 if TYPE_CHECKING:
@@ -50,7 +56,7 @@ def visualize(
 
 
 def class_picture(
-    net: Network,
+    net: Network | Sequence[Network],
     target: Target | Objective,
     *,
     size: int | tuple[int, int] | None = None,
@@ -61,31 +67,55 @@ def class_picture(
     names, as the network would have it, in the middle of a grey picture. Returns a Result.
 
     A Fourier canvas with a window, shaken, turned and above all scaled before every look, so that a single
-    object has to fill it at every size. A little of the waves' energy and of the total variation is taken
-    off the logit, so that no colour saturates and fine waves have to be worth their price.
+    object has to fill it at every size. What grows is the `likelihood` of the class; a little of the waves'
+    energy and of the total variation is taken off, so that no colour saturates and fine waves have to be
+    worth their price.
 
-    target: as in `ascend`.
-    size: side, or (height, width), in pixels, by default the network's.
+    net: a network, or several that should agree (an ensemble): the sum of their likelihoods grows.
+    target: a class or a label; for a single network also what else `ascend` takes, which then grows as it is.
+    size: side, or (height, width), in pixels, by default the (first) network's.
     count: so many pictures, from different noise.
     options: of `ascend`, by default 128 steps; jitter and penalties replace those named above.
 
-    The question: Simonyan, Vedaldi & Zisserman 2013, "Deep Inside Convolutional Networks", section 2. The
-    canvas: after Olah, Mordvintsev & Schubert 2017, "Feature Visualization"; the window and the weights are
-    our own.
+    Raises VizlibError for a class that one of the networks does not know.
+    The question: Simonyan, Vedaldi & Zisserman 2013, "Deep Inside Convolutional Networks", section 2, who
+    take the logit itself. The canvas: after Olah, Mordvintsev & Schubert 2017, "Feature Visualization"; the
+    window, the temperature and the weights are our own.
 
-        >>> net = vz.load("zfnet")
+        >>> net, other = vz.load("zfnet"), vz.load("zfnet-b")
         >>> vz.class_picture(net, "goldfish", count=2, steps=2).image.shape
         torch.Size([2, 3, 64, 64])
+        >>> vz.class_picture([net, other], "goldfish", steps=2).image.shape
+        torch.Size([1, 3, 64, 64])
     """
-    height, width = sides(net.input_size if size is None else size)
+    nets = [net] if isinstance(net, torch.nn.Module) else list(net)
+    goal = _agreed(nets, target)
+    height, width = sides(nets[0].input_size if size is None else size)
     side = (height * width) ** 0.5
     seed, count = options.get("seed", 0), whole(count, "count is a number of pictures")
-    canvas = Fourier((height, width), count, seed=seed, window=0.65, device=net.device)
+    canvas = Fourier((height, width), count, seed=seed, window=0.65, device=nets[0].device)
     usual: dict[str, Any] = {
-        "jitter": {"shift": 0.1 * side, "scale": 0.25, "rotate": 15},
+        "jitter": {"shift": 0.1 * side, "scale": 0.45, "rotate": 15},
         "penalties": [
             (3e-3, lambda image: canvas.energy()),
             (0.5 / side, lambda image: total_variation(image, 1.0)),
         ],
     }
-    return ascend(net, target, canvas, **options_for_ascend(options, **usual))
+    return ascend(nets[0], goal, canvas, **options_for_ascend(options, **usual))
+
+
+def _agreed(nets: list[Network], target: Any) -> Objective:
+    """What a class picture climbs: the sum of the likelihoods of one class, as each network calls it."""
+    if not nets:
+        raise VizlibError("A class picture is made for a network, or a list of networks; this list is empty.")
+    if target is None or callable(target) or isinstance(target, (unit, Objective)):
+        if len(nets) > 1:
+            raise VizlibError(
+                f"Several networks agree on a class: give its label, or its index; this is {target!r}. "
+                "For anything else add objectives, each bound to its network: a.on(net) + b.on(other)."
+            )
+        return objective(nets[0], target)
+    k = nets[0].index(target)
+    names = [k if net.labels == nets[0].labels else nets[0].labels[k] for net in nets]
+    goals = [likelihood(net, name).on(net) for net, name in zip(nets, names, strict=True)]
+    return functools.reduce(operator.add, goals)
