@@ -17,7 +17,7 @@ from PIL import Image
 import vizlib as vz
 from vizlib.display import fonts
 from vizlib.display.figures import Picture, drawing
-from vizlib.display.grids import _limits, _number
+from vizlib.display.grids import limits, _number
 
 
 def pixels(picture):
@@ -80,21 +80,21 @@ def test_a_map_without_negative_values_runs_from_black_to_yellow_and_a_signed_on
 
 
 def test_zero_is_the_middle_of_a_signed_scale_and_the_start_of_an_unsigned_one():
-    assert _limits(np.array([-1.0, 4.0]), None, 100) == (-4, 4)
-    assert _limits(np.array([-4.0, 1.0]), None, 100) == (-4, 4)
-    assert _limits(np.array([1.0, 4.0]), None, 100) == (0, 4)
-    assert _limits(np.array([0.0, 4.0]), 10, 100) == (0, 10)
-    assert _limits(np.array([-1e-6, 4.0]), None, 100) == (0, 4), "a rounding error is no sign"
-    assert _limits(np.zeros(3), None, 99.5) == (0, 1)
+    assert limits(np.array([-1.0, 4.0]), None, 100) == (-4, 4)
+    assert limits(np.array([-4.0, 1.0]), None, 100) == (-4, 4)
+    assert limits(np.array([1.0, 4.0]), None, 100) == (0, 4)
+    assert limits(np.array([0.0, 4.0]), 10, 100) == (0, 10)
+    assert limits(np.array([-1e-6, 4.0]), None, 100) == (0, 4), "a rounding error is no sign"
+    assert limits(np.zeros(3), None, 99.5) == (0, 1)
 
 
 def test_a_single_extreme_pixel_does_not_set_the_scale_but_a_map_with_one_pixel_has_one():
     values = np.ones(1000)
     values[0] = 1e6
-    assert _limits(values, None, 99.5)[1] == pytest.approx(1)
+    assert limits(values, None, 99.5)[1] == pytest.approx(1)
     values = np.zeros(1000)
     values[0] = 5
-    assert _limits(values, None, 99.5) == (0, 5)
+    assert limits(values, None, 99.5) == (0, 5)
 
 
 @pytest.mark.parametrize(

@@ -263,7 +263,7 @@ def _draw_cell(fig: Figure, cell: Item, title: str, box: _Box, limit: float | No
         ax.imshow(cell.permute(1, 2, 0).clamp(0, 1).numpy(), interpolation="lanczos")
         return
     values = _plane(cell)[0].numpy()
-    low, top = _limits(values, limit, clip)
+    low, top = limits(values, limit, clip)
     scale: dict[str, Any] = {"cmap": SIGNED if low else UNSIGNED, "vmin": low, "vmax": top}
     if isinstance(cell, Overlay):
         drawn = ax.imshow(values, alpha=0.6, **scale)
@@ -286,7 +286,7 @@ def _draw_bar(fig: Figure, drawn: Any, box: _Box, low: float, top: float) -> Non
         label.set_horizontalalignment(side)
 
 
-def _limits(values: np.ndarray, limit: float | None, clip: float) -> tuple[float, float]:
+def limits(values: np.ndarray, limit: float | None, clip: float) -> tuple[float, float]:
     """The ends of the colour scale: symmetric around zero for signed values, from zero for others. A rounding
     error is no sign.
     """
