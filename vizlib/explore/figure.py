@@ -19,21 +19,24 @@ from ..files import write_whole
 from .packing import uri
 
 MOST = 150_000  # bytes of a figure with all that is in it
-NOTE = "A still picture. In a trusted notebook and on a web page it answers the mouse, a finger and the keyboard."
+NOTE = "A still picture. In a trusted notebook and on a web page it answers mouse, finger and keyboard."
 
 
 @cache
-def program() -> str:
-    """The program that runs in the reader's browser, one ES module."""
-    return (Path(__file__).parent / "explore.js").read_text(encoding="utf-8")
+def program(kind: str) -> str:
+    """The program of this kind for the reader's browser: one ES module, put together of two files."""
+    folder = Path(__file__).parent
+    return "\n".join(
+        (folder / name).read_text(encoding="utf-8") for name in ("explore.js", f"kinds/{kind}.js")
+    )
 
 
 @dataclass(frozen=True, repr=False)
 class Explorable:
     """An explorable figure (interactive figure): a notebook shows it, `save` writes it as a page of its own.
 
-    data: what the program reads, plain values that JSON takes. still: the encoded picture that is seen where no
-    program runs. alt: what is to be seen, in words. reduce: what makes it smaller, in words.
+    data: what the program reads, plain values that JSON takes. still: the encoded picture that is seen where
+    no program runs. alt: what is to be seen, in words. reduce: what makes the figure smaller, in words.
 
     Raises VizlibError for a missing description, and for more than 150 KB.
     """
@@ -49,7 +52,7 @@ class Explorable:
         size = self.size
         if size > MOST:
             raise VizlibError(
-                f"This {self.data['kind']} figure would be {size / 1000:.0f} KB large, and {MOST / 1000:.0f} KB "
+                f"This {self.data['kind']} figure would be {size / 1000:.0f} KB large, and {MOST // 1000} KB "
                 f"is the most. {self.reduce}"
             )
 
@@ -63,14 +66,15 @@ class Explorable:
         data = json.dumps({**self.data, "alt": self.alt}, separators=(",", ":")).replace("<", "\\u003c")
         name = hashlib.sha256(data.encode() + self.still).hexdigest()[:12]
         picture = f'<img src="{uri(self.still)}" alt="{html.escape(self.alt)}" style="max-width: 100%">'
+        run = f'{program(self.data["kind"])}\nboot("{name}");'
         return (
             f'<div data-vizlib="{name}">{picture}<p><small>{NOTE}</small></p>'
             f'<script type="application/json">{data}</script></div>'
-            f'<script type="module">{program()}\nboot("{name}");</script>'
+            f'<script type="module">{run}</script>'
         )
 
     def save(self, path: str | os.PathLike) -> Path:
-        """Write the figure as a page of its own, which opens in any browser without Python. Returns the path."""
+        """Write the figure as a page of its own that any browser opens, without Python. Returns the path."""
         path = Path(path)
         if path.suffix.lower() not in (".html", ".htm"):
             raise VizlibError(f"An explorable figure is saved as .html; this is {path.name!r}.")
@@ -78,7 +82,8 @@ class Explorable:
             '<!doctype html><html lang="en"><meta charset="utf-8">'
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
             '<meta name="color-scheme" content="light dark">'
-            f"<title>{html.escape(self.alt)}</title><body>{self.html()}"
+            f"<title>{html.escape(self.alt)}</title>"
+            f'<body style="font-family: system-ui, sans-serif">{self.html()}'
         )
         write_whole(path, lambda part: part.write_text(page, encoding="utf-8"))
         return path
@@ -86,9 +91,10 @@ class Explorable:
     def live(self, answer: Callable[..., Any] | None = None) -> Any:
         """The figure with Python behind it: a widget whose `place` says where the reader is.
 
-        answer: a function of the place (drag: row, column; hover: row, column, map; scrub: step; ...) that
-            returns words, numbers for the bars, or a picture. It is asked while the reader moves: one question
-            at a time, and the newest place wins.
+        answer: a function that returns words, numbers for the bars of drag, a picture, or a tuple of these.
+            It is called with the place: drag and guess (row, column), hover (row, column, map), scrub
+            (step), flip (share), sheet and atlas (index). While the reader moves, one question is on its
+            way at a time, and the newest place wins.
 
         Where anywidget is not installed it returns the figure itself, which works without Python.
         """

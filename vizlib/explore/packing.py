@@ -19,7 +19,7 @@ from ..images import resize, to_pil
 from ..images.check import check_images
 
 STEPS = 65_535  # numbers are kept in 16 bits: to 1/65535 of their range
-BLOCK = 16  # JPEG's colours are coded in squares of 16 pixels: whole squares do not run into each other
+BLOCK = 16  # JPEG codes colours in squares of 16 pixels: pictures of whole squares stay apart
 QUALITY = 82
 STOPS = 33  # colours of a scale that the page knows; it blends between them
 
@@ -77,7 +77,9 @@ def one_picture(image: Any, what: str) -> torch.Tensor:
 
 def encoded(picture: Image.Image, format: str = "JPEG") -> bytes:
     buffer = io.BytesIO()
-    options: dict[str, Any] = {"quality": QUALITY, "optimize": True} if format == "JPEG" else {"optimize": True}
+    options: dict[str, Any] = (
+        {"quality": QUALITY, "optimize": True} if format == "JPEG" else {"optimize": True}
+    )
     picture.save(buffer, format, **options)
     return buffer.getvalue()
 
@@ -124,7 +126,7 @@ def over_grey(photo: torch.Tensor, map: np.ndarray, signed: bool) -> torch.Tenso
 
 
 def sprite(images: torch.Tensor, size: int, columns: int | None = None) -> tuple[bytes, dict[str, int]]:
-    """Pictures (N, 3, H, W) side by side in one JPEG, and where each lies: {columns, width, height, count, gap}.
+    """Pictures (N, 3, H, W) side by side in one JPEG, and where each lies: {columns, width, height, ...}.
 
     size: the longer side of each, rounded to whole squares of 16 pixels.
     """
@@ -143,20 +145,32 @@ def map_sprite(maps: np.ndarray, columns: int | None = None) -> tuple[bytes, dic
     signed = any(limits(map, None, 100)[0] < 0 for map in maps)
     pixels = np.stack([coloured(map, signed) for map in maps])
     sheet, columns = _side_by_side(pixels, 1, columns)
-    where = {"columns": columns, "width": maps.shape[2], "height": maps.shape[1], "count": len(maps), "gap": 1}
+    where = {
+        "columns": columns,
+        "width": maps.shape[2],
+        "height": maps.shape[1],
+        "count": len(maps),
+        "gap": 1,
+    }
     return encoded(Image.fromarray(sheet).quantize(256, dither=Image.Dither.NONE), "PNG"), where
 
 
 def _side_by_side(pixels: np.ndarray, gap: int, columns: int | None) -> tuple[np.ndarray, int]:
     """(N, h, w, 3) as one (H, W, 3) on mid-grey, row by row."""
     count, h, w, _ = pixels.shape
-    columns = columns or math.ceil((count * h / w) ** 0.5)
+    columns = columns or _columns(count, h / w)
     rows = math.ceil(count / columns)
     sheet = np.full((rows * (h + gap) - gap, columns * (w + gap) - gap, 3), 128, np.uint8)
     for i, picture in enumerate(pixels):
         y, x = i // columns * (h + gap), i % columns * (w + gap)
         sheet[y : y + h, x : x + w] = picture
     return sheet, columns
+
+
+def _columns(count: int, aspect: float) -> int:
+    """Columns of a sheet that is about square, or a little wider, with the fewest cells left empty."""
+    least = math.ceil((count * aspect) ** 0.5)
+    return min(range(least, math.ceil(1.3 * least) + 1), key=lambda columns: (-count % columns, columns))
 
 
 def words(names: Sequence[object] | None, count: int, what: str) -> list[str]:

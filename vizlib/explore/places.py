@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 
 from ..attribution.occluders import patches
 from ..display.grids import limits
 from ..errors import VizlibError
-from ..images import resize
 from ..images.check import check_colour
 from .figure import Explorable
 from .packing import (
@@ -48,8 +46,8 @@ def drag(
     """Drag an occluder over a photo and read the scores behind it, an explorable occlusion map.
 
     photo: (1, 3, H, W) in [0, 1].
-    scores: (h, w, K), or (1, h, w, K): of each of the K labels at every place of the patch, as `occluded` gives
-        them.
+    scores: (h, w, K), or (1, h, w, K): of each of the K labels at every place of the patch, as `occluded`
+        gives them.
     patch, stride, fill: as they were given to `occluded`; the colour is a number or one per colour in [0, 1].
     uncovered: (K,), the scores of the whole photo, drawn as marks; the map is then how much a score falls.
     sharp: the same photo with more pixels, for the eye.
@@ -68,7 +66,7 @@ def drag(
     boxes, grid = patches(photo, patch, stride)
     if numbers.shape[:2] != grid:
         raise VizlibError(
-            f"A patch of {patch} with stride {stride} has {grid[0]} x {grid[1]} places on this photo, and the "
+            f"A patch of {patch} with stride {stride} has {grid[0]} x {grid[1]} places on this photo; these "
             f"scores have {numbers.shape[0]} x {numbers.shape[1]}. Give both the same patch and stride."
         )
     labels = words(labels, numbers.shape[2], "scores at each place")
@@ -78,6 +76,7 @@ def drag(
         words(labels, len(whole), "scores of the whole photo")
     falls = numbers if whole is None else whole - numbers
     largest = boxes[0]
+    scale = scale_of(falls)
     data = {
         "kind": "drag",
         "photo": _seen(photo, sharp),
@@ -89,10 +88,9 @@ def drag(
         "labels": labels,
         "scores": pack(numbers, "scores", 3),
         "uncovered": None if whole is None else whole.tolist(),
-        "scale": scale_of(falls),
+        "scale": scale,
     }
-    signed = data["scale"]["low"] < 0
-    still = beside(photo, over_grey(photo, falls[..., 0], signed))
+    still = beside(photo, over_grey(photo, falls[..., 0], scale["low"] < 0))
     return Explorable(data, still, alt, "Give a larger stride or fewer labels, or no sharp photo.")
 
 
@@ -106,8 +104,8 @@ def hover(
     sharp: torch.Tensor | None = None,
     alt: str,
 ) -> Explorable:
-    """Hover over a place and see which maps are strongest there; hover over a name (a class, a unit, a method)
-    and see its map over the photo.
+    """Hover over a place and see which maps are strongest there; hover over a name (a class, a unit, a
+    method) and see its map over the photo.
 
     photo: (1, 3, H, W) in [0, 1].
     maps: (K, h, w), (K, 1, h, w) or (1, K, h, w), such as class activation maps, or the channels of a layer.
@@ -127,7 +125,7 @@ def hover(
     labels = words(labels, len(numbers), "maps")
     scale = scale_of(numbers)
     signed = scale["low"] < 0
-    data = {
+    data: dict[str, Any] = {
         "kind": "hover",
         "photo": _seen(photo, sharp),
         "size": list(photo.shape[-2:]),
@@ -141,7 +139,9 @@ def hover(
         sheet, where = sprite(pictures, picture_size)
         data["pictures"] = {"src": uri(sheet), **where}
     still = beside(photo, *(over_grey(photo, map, signed) for map in numbers[: MOST_STILL - 1]))
-    return Explorable(data, still, alt, f"Give fewer maps ({len(numbers)} now), coarser ones, or smaller pictures.")
+    return Explorable(
+        data, still, alt, f"Give fewer maps ({len(numbers)} now), coarser ones, or smaller pictures."
+    )
 
 
 def guess(
@@ -155,9 +155,10 @@ def guess(
     """Guess first: the reader clicks where they believe the answer lies, then sees the measured map, how far
     their place is from its peak, and how it ranks.
 
-    photo: (1, 3, H, W) in [0, 1]. map: (h, w) or (1, 1, h, w), any of the methods' maps. question: one
-        sentence. sharp: the same photo with more pixels, for the eye. alt: what is to be seen, in words;
-        it should not tell the answer.
+    photo: (1, 3, H, W) in [0, 1]. question: one sentence.
+    map: (h, w) or (1, 1, h, w), from any of the methods. What is larger than 56 x 56 is averaged down to it.
+    sharp: the same photo with more pixels, for the eye.
+    alt: what is to be seen, in words; it should not tell the answer.
 
     Raises VizlibError for shapes that do not fit, and for an empty question.
 
@@ -174,7 +175,7 @@ def guess(
     if numbers.size > MOST_PLACES:
         small = torch.as_tensor(numbers, dtype=torch.float32)[None, None]
         side = GUESS_SIDE / max(numbers.shape)
-        shape = [max(1, round(n * side)) for n in numbers.shape]
+        shape = max(1, round(numbers.shape[0] * side)), max(1, round(numbers.shape[1] * side))
         numbers = torch.nn.functional.adaptive_avg_pool2d(small, shape)[0, 0].double().numpy()
     data = {
         "kind": "guess",

@@ -1,19 +1,17 @@
-"""Explorable figures of many pictures: scrub along them, flip between two, click one of a sheet, walk an atlas."""
+"""Explorable figures of many pictures: scrub a film, flip two, click one of a sheet, walk an atlas."""
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 
 from ..errors import VizlibError
 from .figure import Explorable
-from .packing import as_maps, as_numbers, map_sprite, one_picture, pack, sprite, uri, words
+from .packing import as_maps, as_numbers, encoded, map_sprite, one_picture, pack, sprite, to_pil, uri, words
 
 MOST_MAP_PIXELS = 60_000  # of a sheet or a film of maps; more are refused before they are coloured
 
@@ -46,19 +44,18 @@ def scrub(
     count = where["count"]
     if count < 2:
         raise VizlibError("scrub runs through two frames or more; this is one. vz.show shows one.")
-    series = {str(key): as_numbers(value, f"{key} is one number for each frame", 1) for key, value in
-              (values or {}).items()}
-    for key, numbers in series.items():
-        words([""] * len(numbers), count, f"frames, numbers of {key}") if len(numbers) != count else None
+    series = _series(values, count, "frame")
     data = {
         "kind": "scrub",
         "sprite": where,
         "name": str(name),
         "steps": words(steps, count, "frames"),
-        "series": {key: pack(numbers, key, 1) for key, numbers in series.items()},
+        "series": series,
         "captions": None if captions is None else words(captions, count, "frames"),
     }
-    return Explorable(data, still, alt, f"Give fewer frames ({count} now), or a smaller size (size={size} now).")
+    return Explorable(
+        data, still, alt, f"Give fewer frames ({count} now), or a smaller size (size={size} now)."
+    )
 
 
 def flip(
@@ -71,8 +68,9 @@ def flip(
 ) -> Explorable:
     """Two pictures under one slider (a before-and-after slider): the reader wipes one away over the other.
 
-    before, after: (1, 3, H, W) in [0, 1], of one size. titles: their names. size: longer side as they are kept,
-        in pixels; smaller pictures stay small. alt: what is to be seen, in words.
+    before, after: (1, 3, H, W) in [0, 1], of one size. titles: their names.
+    size: longer side as they are kept, in pixels; smaller pictures stay small.
+    alt: what is to be seen, in words.
 
     >>> photo = vz.photo("goldfish", 64)
     >>> vz.explore.flip(photo, 1 - photo, ("photo", "negative"), alt="a goldfish and its negative")
@@ -81,7 +79,7 @@ def flip(
     before, after = one_picture(before, "before"), one_picture(after, "after")
     if before.shape != after.shape:
         raise VizlibError(
-            f"flip lays two pictures of one size over each other; these are {_side(before)} and {_side(after)}. "
+            f"flip takes two pictures of one size; these are {_side(before)} and {_side(after)}. "
             "vz.resize makes them equal."
         )
     still, where = sprite(torch.cat([before, after]), min(size, max(before.shape[-2:])), columns=2)
@@ -99,9 +97,10 @@ def sheet(
     size: int = 48,
     alt: str,
 ) -> Explorable:
-    """A contact sheet (grid of feature maps, filters or pictures): all of them at once; click one to see it large.
+    """A contact sheet (grid of feature maps, filters or pictures): all at once; click one to see it large.
 
-    items: maps (K, 1, h, w) or (1, K, h, w), each on its own colour scale, or pictures (K, 3, H, W) in [0, 1].
+    items: maps (K, 1, h, w) or (1, K, h, w), each on its own colour scale, or pictures (K, 3, H, W) in
+        [0, 1].
     labels: K names; by default their numbers.
     name: what they are, "channel", "filter", "class".
     values: {name: (K,)}, numbers that are read out for the chosen one; of maps the largest is added.
@@ -117,24 +116,20 @@ def sheet(
         items = items.movedim(1, 0)
     still, where = _film(items, size)
     count, maps = where["count"], items.shape[1] == 1
-    numbers = {str(key): as_numbers(value, f"{key} is one number for each {name}", 1) for key, value in
-               (values or {}).items()}
+    values = dict(values or {})
     if maps:
-        numbers["largest value"] = as_maps(items, "items are maps").max((1, 2))
-    for key, series in numbers.items():
-        words([""] * len(series), count, f"things on the sheet, numbers of {key}")
+        values["largest value"] = as_maps(items, "items are maps").max((1, 2))
     data = {
         "kind": "sheet",
         "sprite": where,
         "maps": maps,
+        "signed": maps and bool((items < 0).any()),
         "name": str(name),
         "labels": words(labels, count, "things on the sheet"),
-        "numbers": {key: pack(series, key, 1) for key, series in numbers.items()},
+        "numbers": _series(values, count, name),
     }
     if photo is not None:
-        from .places import _seen
-
-        data["photo"] = _seen(one_picture(photo, "photo"), None)
+        data["photo"] = uri(encoded(to_pil(one_picture(photo, "photo"))))
     return Explorable(data, still, alt, f"Give fewer ({count} now), or a smaller size (size={size} now).")
 
 
@@ -146,8 +141,8 @@ def atlas(
     size: int = 48,
     alt: str,
 ) -> Explorable:
-    """An atlas to walk (an embedding, such as t-SNE or PCA, with a picture at each point): zoom, move, and read
-    which pictures are neighbours.
+    """An atlas to walk (an embedding, such as t-SNE or PCA, with a picture at each point): zoom, move, and
+    read which pictures are neighbours.
 
     points: (N, 2). images: (N, 3, H, W) in [0, 1]. labels: N names.
     size: longer side of a picture as it is kept, in pixels. alt: what is to be seen, in words.
@@ -175,11 +170,13 @@ def atlas(
         "points": pack(places[order], "points", 2),
         "labels": [labels[i] for i in order],
     }
-    return Explorable(data, still, alt, f"Give fewer pictures ({count} now), or a smaller size (size={size} now).")
+    return Explorable(
+        data, still, alt, f"Give fewer pictures ({count} now), or a smaller size (size={size} now)."
+    )
 
 
 def _in_a_grid(places: np.ndarray, columns: int) -> list[int]:
-    """Which point lies in which cell of a grid, row by row, when all together are moved least. y points up."""
+    """Which point lies in which cell of a grid, row by row, when all together move least. y points up."""
     from scipy.optimize import linear_sum_assignment
     from scipy.stats import rankdata
 
@@ -200,10 +197,22 @@ def _film(frames: Any, size: int) -> tuple[bytes, dict[str, int]]:
     maps = as_maps(frames, "maps are numbers (N, 1, h, w)")
     if maps.size > MOST_MAP_PIXELS:
         raise VizlibError(
-            f"These maps have {maps.size:,} values together, and {MOST_MAP_PIXELS:,} is the most. Give fewer, or "
-            "coarser ones: torch.nn.functional.avg_pool2d(maps, 2)."
+            f"These maps have {maps.size:,} values together, and {MOST_MAP_PIXELS:,} is the most. Give "
+            "fewer, or coarser ones: torch.nn.functional.avg_pool2d(maps, 2)."
         )
     return map_sprite(maps)
+
+
+def _series(values: Mapping[str, Any] | None, count: int, what: str) -> dict[str, Any]:
+    """{name: numbers as the page reads them}, one number for each of `count` things."""
+    packed = {}
+    for key, numbers in (values or {}).items():
+        packed[str(key)] = pack(numbers, f"values[{key!r}] is one number for each {what}", 1)
+        if (seen := packed[str(key)]["shape"][0]) != count:
+            raise VizlibError(
+                f"values[{key!r}] holds {seen} numbers, and there are {count} to give one each."
+            )
+    return packed
 
 
 def _side(image: torch.Tensor) -> str:

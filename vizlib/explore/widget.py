@@ -16,9 +16,8 @@ from .packing import encoded, one_picture, to_pil, uri
 
 
 class Live(anywidget.AnyWidget):
-    """An explorable figure in a running notebook: `place` says where the reader is. Made by `Explorable.live`."""
+    """An explorable figure with Python: `place` says where the reader is. Made by `Explorable.live`."""
 
-    _esm = program()
     figure = traitlets.Dict().tag(sync=True)
     still = traitlets.Unicode().tag(sync=True)
     asks = traitlets.Bool().tag(sync=True)
@@ -28,7 +27,9 @@ class Live(anywidget.AnyWidget):
     def __init__(self, explorable: Explorable, answer: Callable[..., Any] | None = None) -> None:
         self._answer, self.explorable = answer, explorable
         figure = {**explorable.data, "alt": explorable.alt}
-        super().__init__(figure=figure, still=uri(explorable.still), asks=answer is not None)
+        super().__init__(
+            _esm=program(figure["kind"]), figure=figure, still=uri(explorable.still), asks=answer is not None
+        )
         if answer is not None:
             self.observe(self._reply, "place")
 
