@@ -10,6 +10,7 @@ import torch
 import traitlets
 
 from ..display.figures import Picture
+from ..display.stills import display_with_still, hidden_by
 from ..errors import VizlibError
 from .figure import Explorable, program
 from .packing import encoded, one_picture, to_pil, uri
@@ -23,6 +24,7 @@ class Live(anywidget.AnyWidget):
     asks = traitlets.Bool().tag(sync=True)
     place = traitlets.Dict().tag(sync=True)
     answer = traitlets.Dict().tag(sync=True)
+    hides = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, explorable: Explorable, answer: Callable[..., Any] | None = None) -> None:
         self._answer, self.explorable = answer, explorable
@@ -30,8 +32,12 @@ class Live(anywidget.AnyWidget):
         super().__init__(
             _esm=program(figure["kind"]), figure=figure, still=uri(explorable.still), asks=answer is not None
         )
+        self.hides = hidden_by(self)
         if answer is not None:
             self.observe(self._reply, "place")
+
+    def _ipython_display_(self) -> None:
+        display_with_still(self, self.explorable.html(), repr(self.explorable))
 
     def _reply(self, change: Any) -> None:
         """Ask the function about the place; what goes wrong is said in words where the reader looks."""
