@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import ipywidgets as widgets
 from IPython.display import display
 
@@ -21,7 +19,6 @@ def display_with_still(widget: widgets.Widget, still: str, words: str) -> None:
 
     words: for those who see neither.
     """
-    bundle: Any = widget._repr_mimebundle_()
-    display({VIEW: bundle[VIEW]}, raw=True)
+    display({VIEW: {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}}, raw=True)
     still = f'<div class="{hidden_by(widget)}">{still}</div>'
     display({"text/html": still, "text/plain": words}, raw=True)
