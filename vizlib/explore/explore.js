@@ -45,7 +45,7 @@ input[type=range] { flex: 1 1 140px; width: 100%; min-width: 0; height: 28px; ma
 .stage.wiper { cursor: ew-resize; touch-action: pan-y; } .stage.large { cursor: default; touch-action: auto; }
 .grip { position: absolute; top: 50%; left: 50%; transform: translate(-50%, -50%); background: #fff; color: #222;
   border-radius: 50%; width: 28px; height: 28px; line-height: 28px; text-align: center; box-shadow: 0 0 0 1px #0006; }
-.near { display: grid; grid-template-columns: repeat(auto-fill, minmax(76px, 1fr)); gap: 8px; align-items: start; }
+.near { display: grid; grid-template-columns: repeat(4, minmax(0, 1fr)); gap: 8px; align-items: start; }
 .near button { all: unset; cursor: pointer; font-size: 12px; line-height: 1.2; overflow-wrap: anywhere; border-radius: 6px; }
 .near button:focus-visible { outline: 3px solid #2f81f7; } .near canvas { display: block; width: 100%; border-radius: 6px; margin-bottom: 2px; }
 .pixels { image-rendering: pixelated; } .large { display: block; width: 100%; max-width: 300px; border-radius: 6px; }

@@ -28,7 +28,11 @@ KINDS.hover = (figure, page) => {
       + (best === k ? "more than the others." : `and ${labels[best]} most, ${most}.`));
   }
   const told = () => { show(); page.tell({ row: y, column: x, map: k }); };
-  const go = (row, column) => { [y, x] = [clamp(row, h - 1), clamp(column, w - 1)]; told(); };
+  function go(row, column) {
+    [y, x] = [clamp(row, h - 1), clamp(column, w - 1)];
+    if (count > listed) k = order.reduce((a, b) => (at(b, y, x) > at(a, y, x) ? b : a)); // of many, the strongest
+    told();
+  }
   const choose = (n) => { k = n; told(); };
   follow(stage, (u, v) => go(Math.floor(v * h), Math.floor(u * w)), true);
   arrows(stage, (down, right) => go(y + down, x + right));
