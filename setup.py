@@ -5,5 +5,5 @@ from setuptools import find_packages, setup
 setup(
     packages=[*find_packages(include=["vizlib", "vizlib.*"]), "vizlib.data"],
     package_dir={"vizlib.data": "data"},
-    package_data={"vizlib": ["py.typed"], "vizlib.data": ["**"]},
+    package_data={"vizlib": ["py.typed"], "vizlib.explore": ["*.js", "kinds/*.js"], "vizlib.data": ["**"]},
 )

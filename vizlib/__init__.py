@@ -6,7 +6,7 @@ takes (net, images, target) first and returns raw values; scaling for the eye is
 
 from typing import TYPE_CHECKING
 
-from . import display, sweep, synthesis
+from . import display, explore, sweep, synthesis
 from .attribution import (
     cam,
     completeness_error,

@@ -34,11 +34,9 @@ PATIENCE = 60  # seconds for anything that a panel does: two cores may have othe
 
 
 @pytest.fixture(scope="session")
-def lab(tmp_path_factory):
-    """The address of a JupyterLab that shows a copy of the notebooks (without outputs), whatever the settings
-    of the person are.
-    """
-    course, home = tmp_path_factory.mktemp("course"), tmp_path_factory.mktemp("home")
+def course(tmp_path_factory):
+    """A copy of the notebooks, without outputs, beside what they need."""
+    course = tmp_path_factory.mktemp("course")
     shutil.copytree(
         ROOT / "notebooks", course / "notebooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints")
     )
@@ -46,6 +44,15 @@ def lab(tmp_path_factory):
         _clear(path)
     for name in ("vizlib", "data", "requirements.txt"):
         (course / name).symlink_to(ROOT / name)
+    return course
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory, course):
+    """The address of a JupyterLab that shows the notebooks of `course`, whatever the settings of the person
+    are.
+    """
+    home = tmp_path_factory.mktemp("home")
     settings = home / "settings" / "@jupyterlab" / "apputils-extension"
     settings.mkdir(parents=True)
     (settings / "notification.jupyterlab-settings").write_text(
@@ -143,7 +150,7 @@ def browser():
 
 
 @pytest.fixture(scope="module")
-def run_notebook(lab, browser):
+def run_notebook(lab, course, browser):
     """run_notebook(name): open a notebook in JupyterLab, run all its cells (or those above the one with a
     text) and return the page.
     """
@@ -156,7 +163,7 @@ def run_notebook(lab, browser):
             page.goto(f"{lab}/tree/{name}?reset")
             cells = [
                 cell
-                for cell in json.loads((ROOT / "notebooks" / name).read_text(encoding="utf-8"))["cells"]
+                for cell in json.loads((course / "notebooks" / name).read_text(encoding="utf-8"))["cells"]
                 if cell["cell_type"] == "code"
             ]
             expect(page.locator(".jp-Notebook .jp-CodeCell")).to_have_count(

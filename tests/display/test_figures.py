@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import io
+import re
 import warnings
 
 import numpy as np
@@ -17,7 +18,7 @@ from PIL import Image
 import vizlib as vz
 from vizlib.display import fonts
 from vizlib.display.figures import Picture, drawing
-from vizlib.display.grids import _limits, _number
+from vizlib.display.grids import _number, limits
 
 
 def pixels(picture):
@@ -80,21 +81,21 @@ def test_a_map_without_negative_values_runs_from_black_to_yellow_and_a_signed_on
 
 
 def test_zero_is_the_middle_of_a_signed_scale_and_the_start_of_an_unsigned_one():
-    assert _limits(np.array([-1.0, 4.0]), None, 100) == (-4, 4)
-    assert _limits(np.array([-4.0, 1.0]), None, 100) == (-4, 4)
-    assert _limits(np.array([1.0, 4.0]), None, 100) == (0, 4)
-    assert _limits(np.array([0.0, 4.0]), 10, 100) == (0, 10)
-    assert _limits(np.array([-1e-6, 4.0]), None, 100) == (0, 4), "a rounding error is no sign"
-    assert _limits(np.zeros(3), None, 99.5) == (0, 1)
+    assert limits(np.array([-1.0, 4.0]), None, 100) == (-4, 4)
+    assert limits(np.array([-4.0, 1.0]), None, 100) == (-4, 4)
+    assert limits(np.array([1.0, 4.0]), None, 100) == (0, 4)
+    assert limits(np.array([0.0, 4.0]), 10, 100) == (0, 10)
+    assert limits(np.array([-1e-6, 4.0]), None, 100) == (0, 4), "a rounding error is no sign"
+    assert limits(np.zeros(3), None, 99.5) == (0, 1)
 
 
 def test_a_single_extreme_pixel_does_not_set_the_scale_but_a_map_with_one_pixel_has_one():
     values = np.ones(1000)
     values[0] = 1e6
-    assert _limits(values, None, 99.5)[1] == pytest.approx(1)
+    assert limits(values, None, 99.5)[1] == pytest.approx(1)
     values = np.zeros(1000)
     values[0] = 5
-    assert _limits(values, None, 99.5) == (0, 5)
+    assert limits(values, None, 99.5) == (0, 5)
 
 
 @pytest.mark.parametrize(
@@ -198,10 +199,20 @@ def test_a_figure_without_a_description_is_refused(pictures, alt):
 
 def test_a_notebook_gets_the_picture_and_its_description(pictures):
     drawn = vz.show(pictures(1), alt="noise")
-    data, metadata = drawn._repr_mimebundle_()
-    assert base64.b64decode(data["image/jpeg"]) == drawn.data
-    assert metadata["image/jpeg"]["alt"] == "noise"
-    assert data["text/plain"] == repr(drawn) == "Figure: noise"
+    data = drawn._repr_mimebundle_()
+    source = re.fullmatch(r'<img src="data:image/jpeg;base64,([^"]*)" alt="noise" [^>]*>', data["text/html"])
+    assert base64.b64decode(source[1]) == drawn.data
+    assert data["text/plain"] == repr(drawn) == "Figure: noise" and len(data) == 2
+
+
+def test_a_figure_of_full_width_has_twice_the_pixels_and_fills_the_page(pictures):
+    plain, large = (vz.show(pictures(1), alt="noise", full_width=full) for full in (False, True))
+    assert plain.size[0] == round(3.4 * 96) and large.size[0] == round(9.2 * 96 * 2)
+    assert f'width="{plain.size[0]}"' in plain.html() and "max-width: 100%" in plain.html()
+    assert f'width="{large.size[0] // 2}"' in large.html() and "; width: 100%" in large.html()
+    assert "; width: 100%" in plain.html(full_width=True)
+    pair = vz.show(pictures(2), alt="noise", full_width=True)
+    assert pair.size[0] == large.size[0] and pair.size[1] < large.size[1]
 
 
 def test_a_figure_can_be_saved(pictures, tmp_path):

@@ -62,7 +62,7 @@ def panel(draw):
 def test_a_panel_draws_once_when_it_is_made_with_the_defaults_of_its_function(panel, draw):
     assert draw.calls == [(0.2, "plain")] and panel.values == {"level": 0.2, "kind": "plain"}
     assert level_of(panel) == pytest.approx(0.2, abs=0.02)
-    assert panel.picture.html() in panel._image.value
+    assert panel.picture.html(full_width=True) in panel._image.value
     assert repr(panel) == "Panel(level=0.2, kind='plain')"
 
 

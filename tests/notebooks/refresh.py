@@ -63,6 +63,8 @@ def refresh(path):
         cell.metadata.pop("execution", None)
         for output in cell.get("outputs", []):
             output.get("data", {}).pop(WIDGET, None)  # its model is gone with the kernel
+        if "outputs" in cell:  # the picture beside it stays
+            cell.outputs = [output for output in cell.outputs if output.get("data", True)]
     nbformat.validate(notebook)
     nbformat.write(notebook, path)
     return seconds

@@ -1,5 +1,6 @@
 """The standard that every notebook of the course keeps, as a lint. notebooks/README.md says it in words."""
 
+import html
 import json
 import re
 
@@ -44,6 +45,15 @@ def headings(path):
     return [(len(marks), words.strip()) for marks, words in re.findall(r"^(#+) (.*)$", prose, re.MULTILINE)]
 
 
+def descriptions(output):
+    """The description of each picture in an output; "" where there is none."""
+    data, metadata = output.get("data", {}), output.get("metadata", {})
+    for mime in {"image/png", "image/jpeg"} & set(data):
+        yield metadata.get(mime, {}).get("alt", "")
+    for tag in re.findall(r"<img [^>]*>", data.get("text/html", "")):
+        yield html.unescape((re.search(r' alt="([^"]*)"', tag) or ["", ""])[1])
+
+
 def test_there_are_notebooks():
     assert len(lessons()) >= 3 and len(SOLUTIONS) == len(lessons())
 
@@ -86,12 +96,8 @@ def test_its_tags_are_ones_that_nbval_knows(path):
 def test_every_picture_has_a_description_and_is_followed_by_what_you_should_see(path):
     everything = cells(path)
     for i, cell in enumerate(everything):
-        pictures = [
-            o for o in cell.get("outputs", []) if {"image/png", "image/jpeg"} & set(o.get("data", {}))
-        ]
-        for output in pictures:
-            mime = next(m for m in output.data if m.startswith("image/"))
-            assert len(output.metadata[mime]["alt"]) > 20, cell.source
+        pictures = [words for o in cell.get("outputs", []) for words in descriptions(o)]
+        assert all(len(words) > 20 for words in pictures), cell.source
         if pictures:
             following = next(c.source for c in everything[i + 1 :] if c.cell_type == "markdown")
             assert "What you should see." in following, cell.source

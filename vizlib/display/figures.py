@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DPI = 96
+SHARP = 2  # pixels of the file to each pixel of the page, in a figure of full width
 LARGEST = 65_500  # pixels of a side that matplotlib and JPEG can hold
 FORMATS: dict[str, dict[str, Any]] = {"png": {}, "jpeg": {"pil_kwargs": {"quality": 82}}}
 ENDINGS = {
@@ -56,6 +57,7 @@ class Picture:
     data: bytes
     format: str
     alt: str
+    full_width: bool = False  # shown as wide as the page, with SHARP pixels to each of a plain screen
 
     def save(self, path: str | os.PathLike) -> Path:
         """Write the figure to a file, encoded as its ending says (.png, .jpg, .webp, .gif, .bmp, .tif, .pdf).
@@ -86,18 +88,24 @@ class Picture:
         with PIL.Image.open(io.BytesIO(self.data)) as picture:
             return picture.size
 
-    def html(self) -> str:
-        """An <img> that carries the picture and its description."""
-        width, height = self.size
+    def html(self, full_width: bool | None = None) -> str:
+        """An <img> that carries the picture and its description, what a notebook shows.
+
+        full_width: as wide as what it lies in; by default as the figure was made: in its own size, or
+            narrower.
+        """
+        scale = SHARP if self.full_width else 1
+        width, height = (round(side / scale) for side in self.size)
         source = f"data:image/{self.format};base64,{base64.b64encode(self.data).decode()}"
-        style = "display: block; width: 100%; height: auto"
+        wide = self.full_width if full_width is None else full_width
+        style = f"display: block; {'width' if wide else 'max-width'}: 100%; height: auto"
         size = f'width="{width}" height="{height}"'
         return f'<img src="{source}" alt="{html.escape(self.alt)}" {size} decoding="sync" style="{style}">'
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict, dict]:
-        mime = f"image/{self.format}"
-        data = {mime: base64.b64encode(self.data).decode(), "text/plain": repr(self)}
-        return data, {mime: {"alt": self.alt}}
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        # An <img> in HTML is the only form in which JupyterLab and nbconvert keep a description. They take it
+        # before an image of its own, which would double the notebook and never be seen.
+        return {"text/html": self.html(), "text/plain": repr(self)}
 
     def __repr__(self) -> str:
         return f"Figure: {self.alt}"
@@ -146,10 +154,13 @@ def inches(value: Any, name: str) -> float:
     return length
 
 
-def picture(fig: Figure, alt: str, format: str = "png") -> Picture:
+def picture(fig: Figure, alt: str, format: str = "png", *, full_width: bool = False) -> Picture:
     """Encode a matplotlib figure as a Picture with a description in words (alt text).
 
-    format: "png", for lines and letters, or "jpeg", for photographs. Labels in scripts that matplotlib's own
+    format: "png", for lines and letters, or "jpeg", for photographs.
+    full_width: show it as wide as the page, with twice the pixels, sharp on a high-resolution screen.
+
+    Labels in scripts that matplotlib's own
     font lacks are drawn in another font of this machine. Raises VizlibError for a missing description, an
     unknown format, and a figure that is too large.
 
@@ -163,7 +174,8 @@ def picture(fig: Figure, alt: str, format: str = "png") -> Picture:
         raise VizlibError(f"format is one of {', '.join(FORMATS)}; this is {format!r}.")
     if not hasattr(fig, "savefig"):
         raise VizlibError(f"picture encodes a figure of matplotlib; this is a {type(fig).__name__}.")
-    width, height = (round(side * DPI) for side in fig.get_size_inches())
+    dpi = DPI * SHARP if full_width else DPI
+    width, height = (round(side * dpi) for side in fig.get_size_inches())
     if max(width, height) > LARGEST:
         raise VizlibError(
             f"This figure would be {width} x {height} pixels large, and {LARGEST} is the most. "
@@ -175,5 +187,5 @@ def picture(fig: Figure, alt: str, format: str = "png") -> Picture:
 
         FigureCanvasAgg(fig)
         make_legible(fig)
-        fig.savefig(buffer, format=format, dpi=DPI, facecolor="white", **FORMATS[format])
-    return Picture(buffer.getvalue(), format, alt)
+        fig.savefig(buffer, format=format, dpi=dpi, facecolor="white", **FORMATS[format])
+    return Picture(buffer.getvalue(), format, alt, full_width)

@@ -100,6 +100,7 @@ def show(
     limit: float | None = None,
     clip: float = 99.5,
     width: float = 9.2,
+    full_width: bool = False,
 ) -> Picture:
     """Plot pictures and maps (images, heat maps) in a grid. Returns a Picture, which a notebook displays.
 
@@ -111,6 +112,8 @@ def show(
     limit: the value at the end of every colour scale; by default each map's own, at its `clip` percentile, so
         that single pixels do not hide the rest.
     width: of the figure, in inches of 96 pixels. A cell is at most 3.4 wide and 20 high.
+    full_width: as wide as the page, cells as wide as they fit, with twice the pixels, sharp on a
+        high-resolution screen: for the one large figure of a lesson.
 
     Raises VizlibError for tensors that are neither pictures nor maps, values that are not finite, and signed
     three-colour values (see `centre`).
@@ -125,7 +128,9 @@ def show(
     columns = min(len(cells), whole(columns, "columns is a number of cells side by side"))
     width, limit, clip = inches(width, "width"), _limit(limit), _percentile(clip, "clip")
     with drawing:
-        return picture(_grid(cells, titles, columns, width, limit, clip), alt, "jpeg")
+        widest = width if full_width else WIDEST
+        fig = _grid(cells, titles, columns, width, widest, limit, clip)
+        return picture(fig, alt, "jpeg", full_width=full_width)
 
 
 # ------------------------------------------------------------------------------------- what was given
@@ -212,9 +217,15 @@ def _percentile(value: Any, name: str) -> float:
 
 
 def _grid(
-    cells: list[Item], titles: list[str], columns: int, width: float, limit: float | None, clip: float
+    cells: list[Item],
+    titles: list[str],
+    columns: int,
+    width: float,
+    widest: float,
+    limit: float | None,
+    clip: float,
 ) -> Figure:
-    side = min(width / columns, WIDEST)
+    side = min(width / columns, widest)
     wide = side - GAP if side > 2 * GAP else side / 2
     aspect = max(_plane(cell).shape[-2] / _plane(cell).shape[-1] for cell in cells)
     high = min(max(wide * aspect, LOWEST), TALLEST)
@@ -263,7 +274,7 @@ def _draw_cell(fig: Figure, cell: Item, title: str, box: _Box, limit: float | No
         ax.imshow(cell.permute(1, 2, 0).clamp(0, 1).numpy(), interpolation="lanczos")
         return
     values = _plane(cell)[0].numpy()
-    low, top = _limits(values, limit, clip)
+    low, top = limits(values, limit, clip)
     scale: dict[str, Any] = {"cmap": SIGNED if low else UNSIGNED, "vmin": low, "vmax": top}
     if isinstance(cell, Overlay):
         drawn = ax.imshow(values, alpha=0.6, **scale)
@@ -286,7 +297,7 @@ def _draw_bar(fig: Figure, drawn: Any, box: _Box, low: float, top: float) -> Non
         label.set_horizontalalignment(side)
 
 
-def _limits(values: np.ndarray, limit: float | None, clip: float) -> tuple[float, float]:
+def limits(values: np.ndarray, limit: float | None, clip: float) -> tuple[float, float]:
     """The ends of the colour scale: symmetric around zero for signed values, from zero for others. A rounding
     error is no sign.
     """

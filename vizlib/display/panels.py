@@ -19,7 +19,9 @@ from ..errors import VizlibError
 from .controls import argument, assign, control
 from .figures import Picture
 from .grids import Overlay, show
+from .stills import display_with_still, hidden_by
 
+NOTE = "The panel's picture as it was saved. Run the cell to move its controls."
 CACHED = 64  # pictures kept, so that going back to a setting is instant
 
 
@@ -52,7 +54,12 @@ class Panel(widgets.VBox):
         left = widgets.VBox(
             [*self.controls.values(), widgets.HBox([self._bar, self._button])], layout={"flex": "0 0 312px"}
         )
-        super().__init__([widgets.HBox([left, self._image], layout={"flex_flow": "row wrap"}), self._status])
+        row = widgets.HBox([left, self._image], layout={"flex_flow": "row wrap"})
+        super().__init__([row, self._status])
+        alone = widgets.HTML(
+            f"<style>.{hidden_by(self)} {{ display: none }}</style>", layout={"display": "none"}
+        )
+        self.children = [row, self._status, alone]
         self._compute(_Run())
         for widget in self.controls.values():
             widget.observe(self._changed, "value")
@@ -172,7 +179,9 @@ class Panel(widgets.VBox):
         self.picture = drawn
         width, height = drawn.size
         self._tallest = max(self._tallest, height / width)
-        self._image.value = f'<div style="aspect-ratio: 1 / {self._tallest:.4f}">{drawn.html()}</div>'
+        self._image.value = (
+            f'<div style="aspect-ratio: 1 / {self._tallest:.4f}">{drawn.html(full_width=True)}</div>'
+        )
         self._say(words)
 
     def _say(self, words: str, problem: bool = False) -> None:
@@ -180,6 +189,11 @@ class Panel(widgets.VBox):
         colour = "#b3261e" if problem else "inherit"
         words = ("&#9888; " if problem else "") + html.escape(words)
         self._status.value = f'<div role="status" style="color:{colour}">{words}</div>'
+
+    def _ipython_display_(self) -> None:
+        assert self.picture is not None  # drawn when the panel was made
+        note = f"<p>{html.escape(self.status)}</p><p><small>{NOTE}</small></p>"
+        display_with_still(self, self.picture.html() + note, repr(self.picture))
 
     def __repr__(self) -> str:
         return f"Panel({', '.join(f'{name}={value!r}' for name, value in self.values.items())})"
