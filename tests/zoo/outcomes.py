@@ -3,6 +3,7 @@
 import json
 import re
 import time
+from collections import Counter
 from importlib import metadata
 from pathlib import Path
 
@@ -26,7 +27,8 @@ def of_network(name, said=print):
 
     outcomes: {side: {method: [outcome, why]}}, the network's own side first. load: [outcome, why] of loading.
     """
-    began, row = time.time(), {"network": name, "load": ["yes", ""], "outcomes": {}}
+    began = time.time()
+    row = {"network": name, "with": versions(), "load": ["yes", ""], "outcomes": {}}
     try:
         net, plain = load(name)
     except vz.VizlibError as problem:
@@ -43,6 +45,10 @@ def of_network(name, said=print):
                     said(f"{name} at {side}, {method}: {rows[method][1]}")
         row["outcomes"][str(side)] = rows
     return row | {"seconds": round(time.time() - began)}
+
+
+def versions():
+    return ", ".join(f"{p} {metadata.version(p)}" for p in ("torch", "torchvision", "timm", "captum"))
 
 
 def read(file):
@@ -78,13 +84,14 @@ def page(rows, wanted):
     every = [o for row in rows for side in row["outcomes"].values() for o in side.values()]
     counts = {kind: sum(o == kind for o, _ in every) for kind in ("yes", "no", "FAILURE")}
     refused = [f"- {row['network']}: {row['load'][1]}" for row in rows if row["load"][0] != "yes"]
-    libraries = ", ".join(f"{p} {metadata.version(p)}" for p in ("torch", "torchvision", "timm", "captum"))
+    libraries = Counter(row["with"] for row in rows).most_common()
+    libraries = "; ".join(f"{count} with {which}" for which, count in libraries)
     head = [
         "# Which method works on which network?",
         "",
         f"Made by `python tests/zoo` from {len(rows)} networks of {len(wanted)}"
         + (f"; not run yet: {', '.join(missing)}." if missing else ".")
-        + f" {libraries}. Random weights, one thread.",
+        + f" {libraries[:1].upper()}{libraries[1:]}. Random weights, one thread.",
         "",
         f"Each network was asked by each method, at its own size and at another (about 0.6 of it): "
         f"{counts['yes']} right answers, {counts['no']} refusals in words, {counts['FAILURE']} failures.",

@@ -135,12 +135,12 @@ def test_the_page_says_yes_no_and_why_and_what_is_missing(tmp_path):
     small = {method: row for method, row in said.items() if method not in SIZELESS}
     refused = ["no", "timm/a has no layer 'x' at 32 x 32 pixels."]
     file = tmp_path / "zoo.jsonl"
-    a = {"network": "timm/a", "load": ["yes", ""], "seconds": 3}
+    a = {"network": "timm/a", "with": "torch 2, timm 1", "load": ["yes", ""], "seconds": 3}
     a["outcomes"] = {"224": said | {"cam": refused, "lrp": ["FAILURE", "ValueError: 3"]}, "128": small}
-    b = {"network": "timm/b", "load": ["no", "timm/b is no classifier."], "outcomes": {}}
+    b = {"network": "timm/b", "with": "torch 2, timm 1", "load": ["no", "timm/b is no classifier."], "outcomes": {}}
     file.write_text("\n".join(map(json.dumps, (a, b))), encoding="utf-8")
     text = page(read(file), ["timm/a", "timm/b", "timm/c"])
-    assert "from 2 networks of 3; not run yet: timm/c." in text
+    assert "from 2 networks of 3; not run yet: timm/c. 2 with torch 2, timm 1." in text
     assert "- timm/b: timm/b is no classifier." in text
     (row,) = [line for line in text.splitlines() if line.startswith("| timm/a (224, 128) | yes")][:1]
     assert "| no 1 / yes |" in row and "| FAILURE 2 / yes |" in row
