@@ -37,6 +37,9 @@ class Elsewhere(torch.Tensor):
     def tolist(self):
         return self.inner.tolist()
 
+    def __format__(self, spec):
+        return format(self.inner.detach(), spec)
+
     def numpy(self, **_):
         raise TypeError("a tensor elsewhere has no NumPy array: .cpu() first")
 
