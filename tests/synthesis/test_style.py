@@ -191,6 +191,8 @@ def test_layers_that_nobody_names(tiny, network):
     assert sy.style_layers_of(tiny()) == (["relu2"], ["relu1", "relu2"])
     assert sy.style_layers_of(vz.load("zfnet")) == (["relu3"], [f"relu{i}" for i in range(1, 6)])
     assert sy.style_layers_of(vz.load("torchvision/vgg11", pretrained=False))[0] == ["relu4_2"]
+    fires = ["relu1", "fire3", "fire5", "fire7", "fire9"]  # not relu10: its maps are of classes
+    assert sy.style_layers_of(vz.load("squeezenet")) == (["fire5"], fires)
     flat = network(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 256, 4)))
     with pytest.raises(vz.VizlibError, match="no layer with a grid"):
         sy.style_layers_of(flat)

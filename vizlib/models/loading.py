@@ -53,10 +53,10 @@ def load(
 ) -> Network:
     """Load a pretrained network by name: a Network that takes pictures in [0, 1] and returns logits.
 
-    name: "lite0" (here after installation); a network of our own ("scenenet"), or as it was earlier in its
-        training ("scenenet@100"); "torchvision/NAME" or "timm/NAME" for any classifier of those libraries,
-        whose weights are downloaded once; or the path of a .safetensors file with its card beside it, as
-        vizlib.course.training writes them. vz.networks() lists what there is.
+    name: "lite0" (here after installation); "squeezenet"; a network of our own ("scenenet"), or as it was
+        earlier in its training ("scenenet@100"); "torchvision/NAME" or "timm/NAME" for any classifier of
+        those libraries, whose weights are downloaded once; or the path of a .safetensors file with its card
+        beside it, as vizlib.course.training writes them. vz.networks() lists what there is.
     pretrained: False gives random weights drawn from `seed`, without a network connection.
     device: "auto" (CUDA if there is a device, else the CPU), "cpu", "cuda", "cuda:1", "mps", a torch.device.
         Apple's MPS is taken on request only: it lacks double precision and some operators, and small

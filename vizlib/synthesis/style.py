@@ -142,9 +142,10 @@ def texture(
 def style_layers_of(net: Network) -> tuple[list[str], list[str]]:
     """The content layers and the style layers where nobody names them: two lists.
 
-    A VGG: relu4_2, and the first of each block, as in the paper. Another network: its ReLUs (or, where
-    these have no names, the named layers with positions), five of them at most, evenly chosen; the content
-    is the one in the middle. Raises VizlibError for a network without such layers.
+    A VGG: relu4_2, and the first of each block, as in the paper. Another network: its ReLUs, and blocks such
+    as SqueezeNet's Fire modules (or, where ReLUs have no names, the named layers with positions), but no
+    maps of classes; five of them at most, evenly chosen; the content is the one in the middle. Raises
+    VizlibError for a network without such layers.
 
         >>> vz.synthesis.style_layers_of(vz.load("zfnet"))
         (['relu3'], ['relu1', 'relu2', 'relu3', 'relu4', 'relu5'])
@@ -152,7 +153,9 @@ def style_layers_of(net: Network) -> tuple[list[str], list[str]]:
     names = [n for n in net.layers["name"] if net.layer(n).spatial]
     if "relu4_2" in names:
         return ["relu4_2"], [f"relu{i}_1" for i in range(1, 6)]
-    names = [n for n in names if n.startswith("relu")] or names
+    if any(n.startswith("relu") for n in names):
+        names = [n for n in names if n.startswith("relu") or any(net.layer(n).module.children())]
+    names = [n for n in names if net.layer(n).shape[0] != len(net.labels)] or names
     if not names:
         raise VizlibError(
             f"{net.name} has no layer with a grid of positions, and style is what does not depend on them."
