@@ -15,6 +15,7 @@ from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parents[2] / "notebooks"
 WIDGET = "application/vnd.jupyter.widget-view+json"
+STILL = re.compile(r"vizlib-still\S*(?=\">)")  # the class of a picture that stands in for a widget
 KERNEL = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -62,7 +63,10 @@ def refresh(path):
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         for output in cell.get("outputs", []):
-            output.get("data", {}).pop(WIDGET, None)  # its model is gone with the kernel
+            data = output.get("data", {})
+            data.pop(WIDGET, None)  # its model is gone with the kernel
+            if "text/html" in data:
+                data["text/html"] = STILL.sub("vizlib-still", data["text/html"])  # and its name is drawn anew
         if "outputs" in cell:  # the picture beside it stays
             cell.outputs = [output for output in cell.outputs if output.get("data", True)]
     nbformat.validate(notebook)

@@ -168,19 +168,13 @@ def picture(fig: Figure, alt: str, format: str = "png", *, full_width: bool = Fa
     >>> vz.picture(fig, alt="an empty axis").alt
     'an empty axis'
     """
-    if not (isinstance(alt, str) and alt.strip()):
-        raise VizlibError("A figure needs alt=..., a sentence that says what is to be seen.")
+    check_alt(alt)
     if format not in FORMATS:
         raise VizlibError(f"format is one of {', '.join(FORMATS)}; this is {format!r}.")
     if not hasattr(fig, "savefig"):
         raise VizlibError(f"picture encodes a figure of matplotlib; this is a {type(fig).__name__}.")
     dpi = DPI * SHARP if full_width else DPI
-    width, height = (round(side * dpi) for side in fig.get_size_inches())
-    if max(width, height) > LARGEST:
-        raise VizlibError(
-            f"This figure would be {width} x {height} pixels large, and {LARGEST} is the most. "
-            "Show less at a time."
-        )
+    checked_size(*(side * dpi for side in fig.get_size_inches()))
     buffer = io.BytesIO()
     with drawing:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -189,3 +183,26 @@ def picture(fig: Figure, alt: str, format: str = "png", *, full_width: bool = Fa
         make_legible(fig)
         fig.savefig(buffer, format=format, dpi=dpi, facecolor="white", **FORMATS[format])
     return Picture(buffer.getvalue(), format, alt, full_width)
+
+
+def from_pixels(image: PIL.Image.Image, alt: str, full_width: bool) -> Picture:
+    """A drawing of PIL as a Picture, a JPEG."""
+    buffer = io.BytesIO()
+    image.save(buffer, "jpeg", **FORMATS["jpeg"]["pil_kwargs"])
+    return Picture(buffer.getvalue(), "jpeg", alt, full_width)
+
+
+def check_alt(alt: Any) -> None:
+    if not (isinstance(alt, str) and alt.strip()):
+        raise VizlibError("A figure needs alt=..., a sentence that says what is to be seen.")
+
+
+def checked_size(width: float, height: float) -> tuple[int, int]:
+    """A figure's sides in whole pixels, or a VizlibError for a figure that is too large."""
+    width, height = round(width), round(height)
+    if max(width, height) > LARGEST:
+        raise VizlibError(
+            f"This figure would be {width} x {height} pixels large, and {LARGEST} is the most. "
+            "Show less at a time."
+        )
+    return max(1, width), max(1, height)

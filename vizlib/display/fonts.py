@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
     from matplotlib.text import Text
+    from PIL.ImageFont import FreeTypeFont
 
 # Tried first where several fonts have the characters; any other font that has them will do as well.
 PREFERRED = ("Noto Sans", "Source Han Sans", "WenQuanYi", "PingFang", "Hiragino", "Microsoft YaHei", "Malgun")
@@ -27,6 +29,20 @@ def make_legible(fig: Figure) -> None:
         missing = _missing(text)
         if missing:
             text.set_fontfamily([*text.get_fontfamily(), _font_with(missing) or _no_font(missing)])
+
+
+def face(words: str, size: float) -> FreeTypeFont:
+    """A font of PIL, of so many pixels, in which all of these words can be drawn."""
+    from matplotlib import get_data_path
+    from PIL import ImageFont
+
+    path = os.path.join(get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")  # matplotlib's usual one
+    if not words.isascii() and (missing := _lacking(words, _characters(path))):
+        from matplotlib.font_manager import FontProperties, findfont
+
+        name = _font_with(_lacking(words, frozenset())) or _font_with(missing) or _no_font(missing)
+        path = str(findfont(FontProperties(family=[name])))
+    return ImageFont.truetype(path, size)
 
 
 def _texts(artist: Artist) -> Iterator[Text]:
@@ -67,6 +83,11 @@ def _missing(text: Text) -> frozenset[str]:
 
     paths = (str(findfont(FontProperties(family=[family]))) for family in text.get_fontfamily())
     known = frozenset().union(*map(_characters, paths))
+    return _lacking(words, known)
+
+
+def _lacking(words: str, known: frozenset[int]) -> frozenset[str]:
+    """The characters of these words that are not among the known code points."""
     return frozenset(c for c in words if not c.isspace() and ord(c) not in known)
 
 

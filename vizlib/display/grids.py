@@ -10,20 +10,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from PIL import Image
 
 from ..batching import whole
 from ..errors import VizlibError
 from ..images.check import TOLERANCE
-from .figures import Picture, blank, drawing, inches, picture
+from .figures import DPI, SHARP, Picture, check_alt, checked_size, from_pixels, inches
+from .raster import WHITE, Box, colour_bar, coloured, line_at, paste, resized, write
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
+LANCZOS = Image.Resampling.LANCZOS
 SIGNED, UNSIGNED = "PuOr_r", "inferno"
 WIDEST, TALLEST, LOWEST = 3.4, 20.0, 0.1  # inches of a cell; a longer picture is drawn narrower
 GAP = 0.15  # inches between cells
@@ -40,13 +39,11 @@ class Overlay:
 Item = torch.Tensor | Overlay
 
 
-class _Box(NamedTuple):
-    """Where a picture lies: its top left corner and its sides, in inches."""
+class _Scale(NamedTuple):
+    """What sets the end of a colour scale: a value, or the percentile of each map's own."""
 
-    x: float
-    y: float
-    width: float
-    height: float
+    limit: float | None
+    clip: float
 
 
 def overlay(image: torch.Tensor, map: torch.Tensor) -> Overlay:
@@ -126,11 +123,9 @@ def show(
     if columns is None:
         columns = 4 if len(cells) > 4 and len(cells) != 5 else len(cells)
     columns = min(len(cells), whole(columns, "columns is a number of cells side by side"))
-    width, limit, clip = inches(width, "width"), _limit(limit), _percentile(clip, "clip")
-    with drawing:
-        widest = width if full_width else WIDEST
-        fig = _grid(cells, titles, columns, width, widest, limit, clip)
-        return picture(fig, alt, "jpeg", full_width=full_width)
+    width, scale = inches(width, "width"), _Scale(_limit(limit), _percentile(clip, "clip"))
+    check_alt(alt)
+    return from_pixels(_grid(cells, titles, columns, width, full_width, scale), alt, full_width)
 
 
 # ------------------------------------------------------------------------------------- what was given
@@ -217,29 +212,25 @@ def _percentile(value: Any, name: str) -> float:
 
 
 def _grid(
-    cells: list[Item],
-    titles: list[str],
-    columns: int,
-    width: float,
-    widest: float,
-    limit: float | None,
-    clip: float,
-) -> Figure:
-    side = min(width / columns, widest)
+    cells: list[Item], titles: list[str], columns: int, width: float, full_width: bool, scale: _Scale
+) -> Image.Image:
+    side = min(width / columns, width if full_width else WIDEST)
     wide = side - GAP if side > 2 * GAP else side / 2
     aspect = max(_plane(cell).shape[-2] / _plane(cell).shape[-1] for cell in cells)
     high = min(max(wide * aspect, LOWEST), TALLEST)
     rows = [range(start, min(start + columns, len(cells))) for start in range(0, len(cells), columns)]
     heads = [max(_title_height(titles[i]) for i in row) for row in rows]
     feet = [0.08 if all(_is_image(cells[i]) for i in row) else 0.42 for row in rows]  # colour bars
-    fig = blank((side * columns, sum(heads) + high * len(rows) + sum(feet) + 0.08))
+    dpi = DPI * (SHARP if full_width else 1)
+    size = side * columns * dpi, (sum(heads) + high * len(rows) + sum(feet) + 0.08) * dpi
+    canvas = Image.new("RGB", checked_size(*size), WHITE)
     y = 0.04
     for row, head, foot in zip(rows, heads, feet, strict=True):
         for column, i in enumerate(row):
-            box = _Box(column * side + GAP / 2, y + head, wide, high)
-            _draw_cell(fig, cells[i], titles[i], box, limit, clip)
+            box = Box(column * side + GAP / 2, y + head, wide, high)
+            _draw_cell(canvas, cells[i], titles[i], Box(*(dpi * length for length in box)), scale, dpi)
         y += head + high + foot
-    return fig
+    return canvas
 
 
 def _is_image(cell: Item) -> bool:
@@ -255,46 +246,44 @@ def _title_height(title: str) -> float:
     return 0.1 + 0.17 * (title.count("\n") + 1) if title else 0.0
 
 
-def _axes(fig: Figure, box: _Box) -> Axes:
-    """Axes at a box, whose y counts from the top of the figure."""
-    wide, high = fig.get_size_inches()
-    return fig.add_axes((box.x / wide, 1 - (box.y + box.height) / high, box.width / wide, box.height / high))
-
-
-def _draw_cell(fig: Figure, cell: Item, title: str, box: _Box, limit: float | None, clip: float) -> None:
+def _draw_cell(canvas: Image.Image, cell: Item, title: str, box: Box, scale: _Scale, dpi: int) -> None:
     """One cell: title, picture or map, colour bar."""
-    ax = _axes(fig, box)
-    ax.set_axis_off()
-    ax.set_anchor("C")
+    height, width = _plane(cell).shape[-2:]
+    place = box.middle(height / width)
     if title:
-        ax.set_title(title, fontsize=10.5, pad=4, parse_math=False)
-    if isinstance(cell, Overlay):
-        ax.imshow(cell.image.mean(0).numpy(), cmap="gray", vmin=0, vmax=1)
-    elif _is_image(cell):
-        ax.imshow(cell.permute(1, 2, 0).clamp(0, 1).numpy(), interpolation="lanczos")
+        write(canvas, title, place.x + place.width / 2, place.y - 4 / 72 * dpi, 10.5 / 72 * dpi, "md")
+    if _is_image(cell):
+        assert isinstance(cell, torch.Tensor)
+        pixels = cell.permute(1, 2, 0).clamp(0, 1).mul(255).round().byte().numpy()
+        large = Image.fromarray(pixels).resize((int(place.width), int(place.height)), LANCZOS)
+        canvas.paste(large, (int(place.x), int(place.y)))
         return
     values = _plane(cell)[0].numpy()
-    low, top = limits(values, limit, clip)
-    scale: dict[str, Any] = {"cmap": SIGNED if low else UNSIGNED, "vmin": low, "vmax": top}
+    low, top = limits(values, *scale)
+    colour_map = SIGNED if low else UNSIGNED
     if isinstance(cell, Overlay):
-        drawn = ax.imshow(values, alpha=0.6, **scale)
-        half = np.abs(values).max() / 2
-        if values.min() < half < values.max() and min(values.shape) > 1:
-            ax.contour(values, levels=[half], colors="white", linewidths=1.2)
+        pixels = _over_grey(cell.image, values, place, low, top, dpi)
     else:
-        drawn = ax.imshow(values, interpolation="nearest", **scale)
-    _draw_bar(fig, drawn, _Box(box.x, box.y + box.height + 0.05, box.width, 0.09), low, top)
+        method = Image.Resampling.BOX if place.width < width else Image.Resampling.NEAREST
+        pixels = coloured(resized(values, place, method), low, top, colour_map)
+    paste(canvas, pixels, place)
+    strip = Box(box.x, box.y + box.height + 0.05 * dpi, box.width, 0.09 * dpi)
+    labels = [_number(value) for value in (low, (low + top) / 2, top)]
+    colour_bar(canvas, strip, labels, colour_map, 10 / 72 * dpi)
 
 
-def _draw_bar(fig: Figure, drawn: Any, box: _Box, low: float, top: float) -> None:
-    ticks, bar = [low, (low + top) / 2, top], _axes(fig, box)
-    scale = fig.colorbar(drawn, cax=bar, orientation="horizontal", ticks=ticks)
-    if scale.solids is not None:
-        scale.solids.set_alpha(1)  # of an overlay the map alone lets the picture through
-    bar.set_xticklabels([_number(tick) for tick in ticks], fontsize=10)
-    sides: tuple[Any, ...] = ("left", "center", "right")
-    for label, side in zip(bar.get_xticklabels(), sides, strict=True):
-        label.set_horizontalalignment(side)
+def _over_grey(
+    image: torch.Tensor, values: np.ndarray, place: Box, low: float, top: float, dpi: int
+) -> np.ndarray:
+    """A map in colour over a grey picture, with a white line at half its height."""
+    smooth = resized(values, place, Image.Resampling.BILINEAR)
+    grey = 255 * resized(image.mean(0).numpy(), place, LANCZOS).clip(0, 1)[..., None]
+    pixels = 0.4 * grey + 0.6 * coloured(smooth, low, top, SIGNED if low else UNSIGNED)
+    half = np.abs(values).max() / 2
+    if values.min() < half < values.max() and min(values.shape) > 1:
+        line = line_at(smooth, half, 1.2 / 72 * dpi)
+        pixels += line * (255 - pixels)
+    return pixels
 
 
 def limits(values: np.ndarray, limit: float | None, clip: float) -> tuple[float, float]:

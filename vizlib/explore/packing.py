@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from ..batching import whole
+from ..display import raster
 from ..display.grids import SIGNED, UNSIGNED, limits
 from ..errors import VizlibError
 from ..images import resize, to_pil
@@ -100,19 +101,14 @@ def scale_of(maps: np.ndarray) -> dict[str, Any]:
 
 
 def stops(signed: bool) -> list[str]:
-    from matplotlib import colormaps  # here, because it takes a while to import
-    from matplotlib.colors import to_hex
-
-    return [to_hex(colour) for colour in colormaps[SIGNED if signed else UNSIGNED](np.linspace(0, 1, STOPS))]
+    colours = raster.table(SIGNED if signed else UNSIGNED)[np.linspace(0, 255, STOPS).round().astype(int)]
+    return [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in colours]
 
 
 def coloured(map: np.ndarray, signed: bool) -> np.ndarray:
     """A map (h, w) in colours, (h, w, 3) in 0 ... 255, on its own scale."""
-    from matplotlib import colormaps
-
     low, high = limits(map, None, 100)
-    low = -high if signed else low
-    return colormaps[SIGNED if signed else UNSIGNED]((map - low) / (high - low), bytes=True)[..., :3]
+    return raster.coloured(map, -high if signed else low, high, SIGNED if signed else UNSIGNED)
 
 
 def over_grey(photo: torch.Tensor, map: np.ndarray, signed: bool) -> torch.Tensor:
