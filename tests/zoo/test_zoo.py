@@ -137,7 +137,8 @@ def test_the_page_says_yes_no_and_why_and_what_is_missing(tmp_path):
     file = tmp_path / "zoo.jsonl"
     a = {"network": "timm/a", "with": "torch 2, timm 1", "load": ["yes", ""], "seconds": 3}
     a["outcomes"] = {"224": said | {"cam": refused, "lrp": ["FAILURE", "ValueError: 3"]}, "128": small}
-    b = {"network": "timm/b", "with": "torch 2, timm 1", "load": ["no", "timm/b is no classifier."], "outcomes": {}}
+    b = {"network": "timm/b", "with": "torch 2, timm 1", "outcomes": {}}
+    b["load"] = ["no", "timm/b is no classifier."]
     file.write_text("\n".join(map(json.dumps, (a, b))), encoding="utf-8")
     text = page(read(file), ["timm/a", "timm/b", "timm/c"])
     assert "from 2 networks of 3; not run yet: timm/c. 2 with torch 2, timm 1." in text
