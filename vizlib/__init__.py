@@ -70,6 +70,7 @@ from .images import (
     save_film,
     scaling,
     scene,
+    scene_pictures,
     scenes,
     to_pil,
     whole_photos,

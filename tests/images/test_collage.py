@@ -20,6 +20,41 @@ def test_eight_scenes_share_no_cut_out_and_hold_out_three_each():
     assert all(len(row["held_out"]) == 3 and len(row["cutouts"]) >= 7 for row in rows)
 
 
+def test_objects_in_several_pictures_share_none_and_keep_what_was_held_out_held_out():
+    rows, names = vz.scene_pictures(), set(vz.cutouts(all=True)["name"])
+    assert len(set(rows["cutout"])) == len(rows) and set(rows["cutout"]) <= names
+    owner = {row["object"]: row["scene"] for row in rows}
+    assert all(owner[row["object"]] == row["scene"] for row in rows)  # an object belongs to one scene
+    assert scene_objects(many=True) == list(owner) and len(owner) >= 50
+    held = set(rows.where(held_out=True)["cutout"])
+    assert not held & {name for row in vz.scenes() for name in row["cutouts"]}
+    assert {name for row in vz.scenes() for name in row["held_out"]} & set(rows["cutout"]) <= held
+    for name in owner:
+        pictures = rows.where(object=name)
+        assert {True, False} == set(pictures["held_out"])
+        assert len(pictures) >= (2 if name in ("elephant", "rhinoceros", "bowed_string") else 3), name
+
+
+def test_scenes_of_many_pictures_show_the_same_objects_held_out_or_not():
+    rows = vz.scene_pictures()
+    for kind in KINDS:
+        for held_out in (False, True):
+            pool = set(rows.where(scene=kind, held_out=held_out)["cutout"])
+            made = vz.collages([kind] * 12, 3, held_out=held_out, many=True)
+            shown = {name for names in made.names for name in names}
+            assert shown <= pool and all(3 <= len(names) <= 7 for names in made.names)
+            assert len(shown) >= min(len(pool), 3)
+    single = vz.scene("farm", 2, many=True)
+    assert set(single.masks) <= set(rows.where(scene="farm", held_out=False)["cutout"])
+
+
+def test_the_core_scenes_are_what_they_were_before_there_were_more_pictures():
+    made = vz.collages(4, seed=(0, 1))
+    assert [len(names) for names in made.names] == [4, 5, 5, 6]
+    assert made.names[0] == ["old_red_car", "tricycle", "pickup_truck", "post_box"]
+    assert portraits(4, seed=5).names == [["pepper_grinder"], ["cymbal"], ["brown_hen"], ["cymbal"]]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_scene_holds_three_to_seven_of_its_own_cut_outs_and_of_no_other(kind):
     own = set(vz.scenes().where(kind=kind)[0]["cutouts"])
@@ -187,6 +222,18 @@ def test_a_portrait_shows_one_object_of_the_scenes_and_says_which():
     assert set(made.owners.unique().tolist()) == {-1, 0} and (made.owners == 0).flatten(1).any(1).all()
     assert set(names) == {name for row in vz.scenes() for name in row["cutouts"]}
     assert len(set(made.labels.tolist())) > 30
+
+
+def test_portraits_of_many_pictures_are_labelled_by_object_and_held_out_by_picture():
+    rows, names = vz.scene_pictures(), scene_objects(many=True)
+    object_of = dict(zip(rows["cutout"], rows["object"], strict=True))
+    for held_out in (False, True):
+        made = portraits(80, seed=1, size=48, held_out=held_out, many=True)
+        assert [names[k] for k in made.labels] == [object_of[name] for (name,) in made.names]
+        shown = {name for (name,) in made.names}
+        assert shown <= set(rows.where(held_out=held_out)["cutout"]) and len(shown) > 30
+    with pytest.raises(vz.VizlibError, match="with many=True only"):
+        portraits(2, held_out=True)
 
 
 def test_the_same_seed_gives_the_same_portraits():

@@ -7,6 +7,7 @@ import importlib
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import vizlib as vz
 from vizlib.resources import data_folder
@@ -14,17 +15,45 @@ from vizlib.resources import data_folder
 library = importlib.import_module("vizlib.images.library")
 
 
-@pytest.mark.parametrize("table", [vz.photos, vz.cutouts, vz.backgrounds], ids=lambda t: t.__name__)
+@pytest.mark.parametrize("table", ["photos", "cutouts", "backgrounds"])
 def test_every_picture_has_a_name_of_its_own_a_title_an_author_and_a_licence(table):
-    rows = table()
+    rows = vz.backgrounds() if table == "backgrounds" else getattr(vz, table)(all=True)
     assert len(rows) >= 10
     assert len(set(rows["name"])) == len(rows)
     for row in rows:
         assert row["title"] and row["author"] and row["licence"] and row["category"], row["name"]
 
 
+@pytest.mark.parametrize("table, core, everything", [(vz.photos, 90, 429), (vz.cutouts, 217, 308)])
+def test_the_core_set_is_the_same_as_ever_and_comes_first(table, core, everything):
+    assert len(table()) == core and len(table(all=True)) == everything
+    assert table() == table(all=True)[:core]
+
+
+def test_every_picture_says_where_it_is_from_and_its_licence_has_an_address_and_is_in_the_readme():
+    readme = (data_folder() / "README.md").read_text(encoding="utf-8")
+    for row in library._catalogue():
+        assert row["set"] in ("core", "library") and row["source_package"] and row["source_version"], row
+        assert row["source_path"] and row["changes"], row["path"]
+        assert f"[{row['licence']}]({row['licence_url']})" in readme, row["path"]
+
+
+def test_licences_that_forbid_change_or_sale_are_not_in_the_library():
+    licences = {row["licence"] for row in library._catalogue()}
+    assert not any("NC" in name or "ND" in name or "GFDL" in name for name in licences), licences
+
+
+@pytest.mark.parametrize("row", vz.photos(all=True)[90:], ids=lambda row: row["name"])
+def test_a_library_photo_is_large_enough_to_look_at_and_small_enough_to_keep(row):
+    path = data_folder() / "photos" / f"{row['name']}.jpg"
+    with Image.open(path) as picture:
+        assert picture.mode == "RGB" and 224 <= min(picture.size) <= 320
+        assert max(picture.size) <= 1.61 * min(picture.size)
+    assert path.stat().st_size <= 100_000
+
+
 def test_a_label_in_the_catalogue_is_the_label_of_its_index(lite0):
-    rows = [row for row in [*vz.photos(), *vz.cutouts()] if row["index"] is not None]
+    rows = [row for row in [*vz.photos(all=True), *vz.cutouts(all=True)] if row["index"] is not None]
     assert len(rows) >= 20
     for row in rows:
         assert lite0.labels[row["index"]] == row["label"], row["name"]
@@ -69,13 +98,14 @@ def test_whole_photos_have_sides_that_are_multiples_and_nothing_is_stretched():
         own = vz.photo(name).shape[-2:]
         assert min(image.shape[-2:]) == 64 and all(side % 16 == 0 for side in image.shape[-2:])
         assert max(image.shape[-2:]) == max(64, int(max(own) * 64 / min(own) + 0.5) // 16 * 16)
+    assert len(vz.whole_photos(32, all=True)) == len(vz.photos(all=True))
     for wrong in ({"side": 0}, {"multiple": 0.5}, {"side": 16, "multiple": 32}):
         with pytest.raises(vz.VizlibError, match="is a number of pixels"):
             vz.whole_photos(**wrong)
 
 
 def test_a_cutout_is_partly_opaque_and_partly_transparent():
-    for name in vz.cutouts()["name"][::20]:
+    for name in vz.cutouts(all=True)["name"][::10]:
         colour, alpha = vz.cutout(name)
         assert colour.shape[1] == 3 and alpha.shape[1] == 1 and colour.shape[-2:] == alpha.shape[-2:]
         assert alpha.min() == 0 and alpha.max() > 0.99
@@ -99,7 +129,8 @@ def test_the_same_name_gives_the_same_pixels_and_a_tensor_of_ones_own():
 def test_an_unknown_name_is_refused_with_the_nearest_and_the_table(function, wrong, right):
     kind = function.__name__
     with pytest.raises(
-        vz.VizlibError, match=f"There is no {kind} '{wrong}'. Nearest: .*{right}.* vz.{kind}s\\(\\) lists all"
+        vz.VizlibError,
+        match=f"There is no {kind} '{wrong}'. Nearest: .*{right}.* vz.{kind}s\\(.*\\) lists all",
     ):
         function(wrong)
 

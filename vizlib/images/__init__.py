@@ -1,7 +1,7 @@
 """Pictures: the offline library, a person's own files, and the checks that every method starts with."""
 
 from .check import check_images
-from .collage import collages, portraits, scene, scene_objects, scenes
+from .collage import collages, portraits, scene, scene_objects, scene_pictures, scenes
 from .convert import open_image, resize, to_pil
 from .drawn_digits import digits
 from .film import save_film
@@ -30,6 +30,7 @@ __all__ = [
     "scaling",
     "scene",
     "scene_objects",
+    "scene_pictures",
     "scenes",
     "to_pil",
     "whole_photos",

@@ -35,6 +35,24 @@ SMALLEST, LARGEST = 32, 512  # pixels of a side
 Seed = int | Sequence[int]
 
 
+class World(NamedTuple):
+    """What one kind of scene is made of, names of cut-outs.
+
+    cutouts, held_out: one picture of each object, for training and never for training.
+    objects: {object: (pictures for training, pictures never for training)}.
+    """
+
+    cutouts: tuple[str, ...]
+    held_out: tuple[str, ...]
+    objects: dict[str, tuple[tuple[str, ...], tuple[str, ...]]]
+
+    def pool(self, held_out: bool, many: bool) -> tuple[str, ...]:
+        """The cut-outs that a collage is drawn from."""
+        if many:
+            return tuple(name for pictures in self.objects.values() for name in pictures[held_out])
+        return self.held_out if held_out else self.cutouts
+
+
 class Scene(NamedTuple):
     """image (1, 3, H, W); label, the scene's name; masks {cut-out: (1, 1, H, W)}, 1 on its visible pixels, in
     the order of painting.
@@ -61,10 +79,16 @@ class Collages(NamedTuple):
 
 
 @functools.cache
-def _worlds() -> dict[str, dict[str, tuple[str, ...]]]:
-    """{kind: {"cutouts": names, "held_out": names}}, in tuples: every caller gets the same."""
+def _worlds() -> dict[str, World]:
     worlds = json.loads(data_file("scenes.json").read_text(encoding="utf-8"))
-    return {kind: {key: tuple(names) for key, names in world.items()} for kind, world in worlds.items()}
+    return {
+        kind: World(
+            tuple(world["cutouts"]),
+            tuple(world["held_out"]),
+            {name: (tuple(o["training"]), tuple(o["held_out"])) for name, o in world["objects"].items()},
+        )
+        for kind, world in worlds.items()
+    }
 
 
 def scenes() -> Table:
@@ -75,11 +99,33 @@ def scenes() -> Table:
     ['farm', 'savanna', 'forest']
     """
     worlds = _worlds().items()
-    return Table({"kind": kind, **{key: list(names) for key, names in w.items()}} for kind, w in worlds)
+    return Table({"kind": k, "cutouts": list(w.cutouts), "held_out": list(w.held_out)} for k, w in worlds)
+
+
+def scene_pictures() -> Table:
+    """The larger collection for scenes, several pictures of each object (`many=True` in `scene`): a Table
+    with scene, object, cutout, and held_out, True for the pictures that no training uses.
+
+    >>> vz.scene_pictures().where(object="sheep", held_out=True)["cutout"]
+    ['lamb', 'sheep_black_faced']
+    """
+    return Table(
+        {"scene": kind, "object": name, "cutout": cutout, "held_out": bool(held_out)}
+        for kind, world in _worlds().items()
+        for name, pictures in world.objects.items()
+        for held_out in (0, 1)
+        for cutout in pictures[held_out]
+    )
 
 
 def scene(
-    kind: str | None = None, seed: Seed = 0, *, size: int = 96, show: str = "all", held_out: bool = False
+    kind: str | None = None,
+    seed: Seed = 0,
+    *,
+    size: int = 96,
+    show: str = "all",
+    held_out: bool = False,
+    many: bool = False,
 ) -> Scene:
     """One collage with ground-truth segmentation masks: three to seven cut-outs of one scene on any
     background, with random places, sizes, flips, brightness and shadows.
@@ -89,6 +135,8 @@ def scene(
     size: the side in pixels, from 32 to 512.
     show: "all", "objects" (on grey) or "background" (without objects): the same composition each time.
     held_out: only the three cut-outs of each scene that no training of ours has seen.
+    many: objects in several pictures each, those of `scene_pictures()`; with held_out, pictures never
+        trained on of the very objects that the training shows.
 
     Returns Scene(image, label, masks). Raises VizlibError for an unknown kind.
 
@@ -96,7 +144,7 @@ def scene(
     >>> made.image.shape, made.label, len(made.masks)
     (torch.Size([1, 3, 96, 96]), 'farm', 5)
     """
-    made = collages([kind], seed, size=size, show=show, held_out=held_out)
+    made = collages([kind], seed, size=size, show=show, held_out=held_out, many=many)
     owners, names = made.owners[0], made.names[0]
     masks = {name: (owners == i).float()[None, None] for i, name in enumerate(names)}
     return Scene(
@@ -113,6 +161,7 @@ def collages(
     size: int = 96,
     show: str = "all",
     held_out: bool = False,
+    many: bool = False,
 ) -> Collages:
     """A batch of synthetic scenes with masks, made fast enough to train on: Collages(images, labels, owners,
     names).
@@ -129,38 +178,45 @@ def collages(
     images, owners = _blank(len(labels), size)
     names = []
     for image, owner, label in zip(images, owners, labels, strict=True):
-        world = _worlds()[known[label]]
-        names.append(_compose(image, owner, world["held_out" if held_out else "cutouts"], show, rng))
+        pool = _worlds()[known[label]].pool(held_out, many)
+        names.append(_compose(image, owner, pool, show, rng))
     return _collages(images, labels, owners, names)
 
 
-def portraits(count: int, seed: Seed = 0, *, size: int = 96) -> Collages:
+def portraits(
+    count: int, seed: Seed = 0, *, size: int = 96, held_out: bool = False, many: bool = False
+) -> Collages:
     """Pictures of one object each, on any background: Collages whose labels are the objects' places in
-    `scene_objects()`.
+    `scene_objects(many=many)`.
 
     The same cut-outs, backgrounds, light and shadows as in scenes, but one thing to a picture, as in a
-    collection made to learn names from. count, seed, size: as in `collages`.
+    collection made to learn names from. The rest as in `collages`; held_out only with many, because
+    without it the cut-outs held out are objects of their own.
 
     >>> from vizlib.images import portraits
     >>> portraits(2).names
     [['classical_guitar'], ['pigeon']]
     """
-    size, rng, objects = _side(size), _generator(seed), scene_objects()
+    if held_out and not many:
+        raise VizlibError("held_out pictures of the same objects are there with many=True only; add it.")
+    size, rng, objects, pictures = _side(size), _generator(seed), scene_objects(many=many), []
+    chosen = {name: p[held_out] for w in _worlds().values() for name, p in w.objects.items()} if many else {}
     labels = rng.integers(len(objects), size=whole(count, "count is a number of pictures"))
     images, owners = _blank(len(labels), size)
     for image, owner, label in zip(images, owners, labels, strict=True):
         flips, light = rng.random(2) < 0.5, rng.uniform(0.75, 1.2, 2)
         _ground(image, flips[-1], light[-1], rng)
-        sprite = _sprite(objects[label], _rounded(rng.uniform(*SINGLE), size))
+        pictures.append(rng.choice(chosen[objects[label]]).item() if many else objects[label])
+        sprite = _sprite(pictures[-1], _rounded(rng.uniform(*SINGLE), size))
         _paint(image, owner, 0, sprite, flips[0], light[0], rng.uniform(0.3, 0.7, 2))
-    return _collages(images, labels, owners, [[objects[k]] for k in labels])
+    return _collages(images, labels, owners, [[name] for name in pictures])
 
 
-def scene_objects() -> list[str]:
+def scene_objects(*, many: bool = False) -> list[str]:
     """The cut-outs that make the scenes, in the order of `scenes()`; those held out from training are not
-    among them.
+    among them. many: the names of the objects in `scene_pictures()` instead.
     """
-    return [name for world in _worlds().values() for name in world["cutouts"]]
+    return [name for w in _worlds().values() for name in (w.objects if many else w.cutouts)]
 
 
 # ------------------------------------------------------------------------------------- what was asked for

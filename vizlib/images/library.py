@@ -26,8 +26,8 @@ def _catalogue() -> tuple[dict[str, str], ...]:
         return tuple(csv.DictReader(file))
 
 
-def _table(kind: str) -> Table:
-    rows = (row for row in _catalogue() if row["kind"] == kind)
+def _table(kind: str, all: bool = True) -> Table:
+    rows = (row for row in _catalogue() if row["kind"] == kind and (all or row["set"] == "core"))
     return Table(
         {
             "name": Path(row["path"]).stem,
@@ -42,24 +42,29 @@ def _table(kind: str) -> Table:
     )
 
 
-def photos() -> Table:
+def photos(*, all: bool = False) -> Table:
     """The photographs of the library, with their credits.
 
+    all: also those beyond the core set, which the numbers of the lessons are about; `photo` opens both.
     A Table with name, title, category, ImageNet label and index (None where no class fits), author, licence.
 
     >>> vz.photos().where(name="goldfish")["label"]
     ['goldfish']
+    >>> len(vz.photos()), len(vz.photos(all=True))
+    (90, 429)
     """
-    return _table("photo")
+    return _table("photo", all)
 
 
-def cutouts() -> Table:
+def cutouts(*, all: bool = False) -> Table:
     """The cut-outs of the library (objects with an alpha channel): a Table as in `photos`.
+
+    all: also those beyond the core set, with which the objects of `scene_pictures` have several pictures.
 
     >>> "zebra" in vz.cutouts()["name"]
     True
     """
-    return _table("cutout")
+    return _table("cutout", all)
 
 
 def backgrounds() -> Table:
@@ -77,8 +82,10 @@ def _path(kind: str, name: str) -> Path:
     name = str(name)
     paths = {Path(row["path"]).stem: row["path"] for row in _catalogue() if row["kind"] == kind}
     if name not in paths:
+        every = "" if kind == "background" else "all=True"
         raise VizlibError(
-            f"There is no {kind} {name!r}. {did_you_mean(name, paths)} vz.{kind}s() lists all {len(paths)}."
+            f"There is no {kind} {name!r}. {did_you_mean(name, paths)} "
+            f"vz.{kind}s({every}) lists all {len(paths)}."
         )
     return data_file(*paths[name].split("/"))
 
@@ -86,7 +93,7 @@ def _path(kind: str, name: str) -> Path:
 def photo(name: str, size: int | None = None) -> torch.Tensor:
     """A photograph of the library: (1, 3, H, W) in [0, 1].
 
-    name: one of `photos()`.
+    name: one of `photos(all=True)`.
     size: a side in pixels; with it, ImageNet's usual centre square of that size.
     Raises VizlibError for an unknown name, with the nearest ones, and where vizlib's data are missing.
 
@@ -96,12 +103,13 @@ def photo(name: str, size: int | None = None) -> torch.Tensor:
     return open_image(_path("photo", name), size)
 
 
-def whole_photos(side: int = 256, multiple: int = 32) -> list[torch.Tensor]:
-    """All photographs of the library, uncut: a list of (1, 3, H, W) in [0, 1], in the order of `photos`.
+def whole_photos(side: int = 256, multiple: int = 32, *, all: bool = False) -> list[torch.Tensor]:
+    """The photographs of the library, uncut: a list of (1, 3, H, W) in [0, 1], in the order of `photos`.
 
     side: the short side in pixels.
     multiple: both sides are cut by a few pixels to a multiple of this many, so that strided layers step
         through them as through the pictures of their training.
+    all: also the photographs beyond the core set, as in `photos`.
     For questions to convolutional layers, which run over pictures of any size.
 
     >>> vz.whole_photos(64)[0].shape[-2:]
@@ -111,7 +119,7 @@ def whole_photos(side: int = 256, multiple: int = 32) -> list[torch.Tensor]:
     multiple = whole(multiple, "multiple is a number of pixels")
     if side < multiple:
         raise VizlibError(f"side is a number of pixels, {multiple} (the multiple) or more; this is {side}.")
-    return [_covered(photo(row["name"]), side, multiple) for row in photos()]
+    return [_covered(photo(row["name"]), side, multiple) for row in photos(all=all)]
 
 
 def _covered(image: torch.Tensor, side: int, multiple: int) -> torch.Tensor:
@@ -145,7 +153,7 @@ def background(name: str, size: int | None = None) -> torch.Tensor:
 def cutout(name: str) -> tuple[torch.Tensor, torch.Tensor]:
     """A cut-out of the library: its colours (1, 3, H, W) and its opacity (1, 1, H, W), both in [0, 1].
 
-    name: one of `cutouts()`. Raises VizlibError for an unknown name, with the nearest ones.
+    name: one of `cutouts(all=True)`. Raises VizlibError for an unknown name, with the nearest ones.
 
     >>> colour, opacity = vz.cutout("zebra")
     >>> colour.shape[1], opacity.shape[1]
@@ -170,7 +178,7 @@ def paste(
     """Put the cut-out `name` on a picture, and say exactly which pixels it covers: its segmentation mask.
 
     image: (1, 3, H, W) in [0, 1].
-    name: one of `cutouts()`.
+    name: one of `cutouts(all=True)`.
     centre: (row, column) of the object's middle, as shares of the picture's height and width in [0, 1].
     height: of the object, as a share of the picture's height.
     Returns the new picture (1, 3, H, W) and the object's mask (1, 1, H, W), 1 where the cut-out hides the
