@@ -93,7 +93,7 @@ class _Lists(TorchFunctionMode):
             return torch.tensor(*args[1:], **{"dtype": args[0].dtype, **kwargs}).to(DEVICE)
         if func in (torch.Tensor.__getitem__, torch.Tensor.__setitem__):
             index = args[1] if isinstance(args[1], tuple) else (args[1],)
-            index = tuple(torch.tensor(i) if isinstance(i, list) else i for i in index)
+            index = tuple(torch.tensor(list(i)) if isinstance(i, list | range) else i for i in index)
             args = (args[0], index, *args[2:])
         return func(*args, **kwargs)
 
