@@ -167,9 +167,9 @@ def test_a_default_of_the_function_is_where_a_control_starts():
     assert control("kind", ["a", "b"], "b").value == "b"
 
 
-def test_sliders_report_when_they_are_let_go_and_every_control_says_its_name():
+def test_sliders_report_while_they_move_and_every_control_says_its_name():
     for widget in (control("n", (1, 10)), control("x", (0.0, 1.0))):
-        assert widget.continuous_update is False
+        assert widget.continuous_update is True
     assert [control("n", spec).description for spec in ((1, 2), ["a"], True)] == ["n"] * 3
 
 

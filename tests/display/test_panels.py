@@ -297,6 +297,50 @@ def test_stop_before_the_first_step_says_so_and_leaves_the_picture(slow_panel, s
     assert level_of(slow_panel) == pytest.approx(0.8, abs=0.02)
 
 
+def test_while_a_slider_moves_each_whole_picture_is_shown_and_the_newest_wins():
+    """Forty changes while one picture is drawn: that one is shown, then the last, and nothing between."""
+    begun, go_on, drawn, seen = threading.Event(), threading.Event(), [], []
+
+    def draw(level=0.0):
+        drawn.append(level)
+        if level == 0.1:
+            begun.set()
+            assert go_on.wait(30)
+        return grey(level)
+
+    panel = vz.panel(draw, level=(0.0, 1.0))
+    panel._image.observe(lambda change: seen.append(level_of(panel)), "value")
+    panel.controls["level"].value = 0.1
+    assert begun.wait(30)
+    for n in range(40):
+        panel.controls["level"].value = 0.2 + n / 50
+    go_on.set()
+    panel.wait()
+    assert drawn == [0.0, 0.1, 0.2 + 39 / 50]
+    assert seen == pytest.approx([0.1, 0.98], abs=0.02) and panel.values == {"level": 0.2 + 39 / 50}
+
+
+def test_a_picture_is_kept_under_the_settings_that_it_was_drawn_for(monkeypatch):
+    """A hand that moves a slider while the settings are read: key and arguments are of one moment."""
+    panel, moved = vz.panel(lambda level=0.0, other=0: grey(level), level=(0.0, 1.0), other=(0, 9)), []
+    read = panel_module.argument
+
+    def hand_moves(widget):
+        if widget is panel.controls["level"] and not moved:
+            moved.append(True)
+            panel.controls["level"].value = 0.9
+        return read(widget)
+
+    monkeypatch.setattr(panel_module, "argument", hand_moves)
+    panel.set(other=5)
+    panel.wait()
+    monkeypatch.undo()
+    panel.set(level=0.0)
+    assert level_of(panel) == pytest.approx(0.0, abs=0.02)
+    panel.set(level=0.9)
+    assert level_of(panel) == pytest.approx(0.9, abs=0.02)
+
+
 def test_a_stopped_picture_is_not_kept_for_the_next_time(slow_panel, slow):
     slow_panel.controls["slow"].value = True
     assert slow.arrived.wait(30)

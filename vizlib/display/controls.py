@@ -248,7 +248,7 @@ def _slider(name: str, numbers: list, default: Any) -> widgets.Widget:
             f"({float(low)}, {float(high)}) for one that takes others."
         )
     kind = widgets.IntSlider if integers else widgets.FloatSlider
-    return kind(min=low, max=high, step=step, value=start, continuous_update=False, **_named(name))
+    return kind(min=low, max=high, step=step, value=start, **_named(name))
 
 
 def argument(widget: Any) -> Any:

@@ -28,9 +28,10 @@ CACHED = 64  # pictures kept, so that going back to a setting is instant
 class Panel(widgets.VBox):
     """Controls and the picture that a function draws from them. Made by `panel`.
 
-    In a browser every change of a control redraws in the background; Stop ends a long run and keeps the
-    picture so far; an error lands in the status line. From Python, `.set(name=value)` changes controls, waits
-    for the picture and raises what went wrong.
+    In a browser every change of a control redraws in the background, while a slider moves, too: one picture
+    is drawn at a time and shown when it is whole, and of the changes that wait the newest comes next. Stop
+    ends a long run and keeps the picture so far; an error lands in the status line. From Python,
+    `.set(name=value)` changes controls, waits for the picture and raises what went wrong.
     """
 
     def __init__(self, draw: Callable[..., Any], controls: Mapping[str, Any], width: int) -> None:
@@ -137,20 +138,19 @@ class Panel(widgets.VBox):
                 self._say(words, problem=True)
 
     def _compute(self, run: _Run) -> None:
-        key = _key(self.values)
+        key, arguments = self._settings()
         started = time.perf_counter()
         try:
             if key in self._cache:
                 self._display(*self._cache[key])
                 return
             self._button.disabled, self._bar.value = False, 0
-            arguments = {name: argument(widget) for name, widget in self.controls.items()}
             if self._reports:
                 arguments["progress"] = functools.partial(self._progress, run)
             drawn, words = _picture_and_words(self._draw(**arguments))
-            if self._run not in (run, None):  # a later change has overtaken this one and draws itself
+            if run.cut and self._run not in (run, None):  # a later change draws itself
                 return
-            if run.stopped.is_set():
+            if run.cut:
                 words = f"{words.rstrip('.')}. " if words else ""
                 self._display(drawn, f"{words}Stopped after {self._bar.value} of {self._bar.max} steps.")
                 return
@@ -162,18 +162,28 @@ class Panel(widgets.VBox):
             self._button.disabled = True
             self._bar.layout.visibility = "hidden"
 
+    def _settings(self) -> tuple[Any, dict[str, Any]]:
+        """What is chosen, as a key and as arguments: both of one moment, though a hand moves a slider."""
+        while True:
+            values = self.values
+            arguments = {name: argument(widget) for name, widget in self.controls.items()}
+            if all(values[name] is widget.value for name, widget in self.controls.items()):
+                return _key(values), arguments
+
     def _progress(self, run: _Run, done: int, total: int, preview: Any = None) -> bool:
         """What the methods of vizlib call after every step. False once this run has been stopped."""
         self._bar.max, self._bar.value = int(total), int(done)
         self._bar.layout.visibility = "visible"
         if run.stopped.is_set():
+            run.cut = True
             return False
         drawn, words = _preview(preview), f"Working: step {done} of {total}"
         if drawn is None:
             self._say(words)
         else:
             self._display(drawn, words)
-        return not run.stopped.is_set()
+        run.cut = run.stopped.is_set()
+        return not run.cut
 
     def _display(self, drawn: Picture, words: str) -> None:
         self.picture = drawn
@@ -202,6 +212,7 @@ class Panel(widgets.VBox):
 class _Run:
     def __init__(self, after: _Run | None = None) -> None:
         self.stopped, self.after = threading.Event(), after
+        self.cut = False  # its function was told to stop and has returned what there was
         self.thread: threading.Thread | None = None
 
     def wait_for_the_one_before(self) -> None:
