@@ -30,7 +30,9 @@ vz.explore.scrub(greys, name="epsilon",
     """vz.explore.flip(photo, 1 - photo, ("photo", "negative"), alt="a photo and its negative")""",
     """vz.explore.sheet(maps[:, None], alt="two channels")""",
     """vz.explore.atlas([[0, 0], [1, 0], [0, 1]], photo.expand(3, -1, -1, -1), list("abc"), alt="three")""",
-    """panel = vz.panel(lambda n=2: vz.show(torch.rand(n, 3, 8, 8), alt="noise of the panel"), n=(1, 4))
+    """def draw(n=2):
+    return vz.show(torch.rand(n, 3, 8, 8), alt="noise of the panel"), f"{n} pictures"
+panel = vz.panel(draw, n=(1, 9))
 panel""",
     """drag.live(lambda row, column: f"Python heard row {row}, column {column}")""",
 ]
@@ -235,6 +237,13 @@ def test_jupyterlab_runs_panels_and_live_figures_and_hides_their_stills(saved):
     panel = page.locator('.widget-vbox img[alt="noise of the panel"]')
     panel.scroll_into_view_if_needed()
     expect(panel).to_be_visible()
+    box = page.locator(".widget-vbox", has=page.get_by_role("button", name="Stop")).first
+    x, y = middle(box.locator(".noUi-handle"), 0.5, 0.5)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 200, y, steps=20)
+    expect(box.get_by_role("status")).to_contain_text("9 pictures")  # the hand still holds the slider
+    page.mouse.up()
     stills = page.locator('[class^="vizlib-still-"]')
     expect(stills).to_have_count(2)
     for still in stills.all():
