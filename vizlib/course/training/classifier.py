@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ...models.architectures import PLAIN, PlainNet
+from ...models.devices import find_device
 from ...models.seeded import seeded_init
 from .batches import MEAN, STD, Batches, validation
 from .fitting import Run, fit
@@ -66,6 +67,13 @@ WHAT = {
     "zfnet-b": "zfnet trained once more, from another seed",
     "zfnet-coarse": "zfnet with 11 x 11 filters at stride 4 in its first layer",
 }
+
+
+def untrained(name: str, classes: int, seed: int) -> PlainNet:
+    """A network of the family of zfnet before its training, on the device that there is."""
+    with seeded_init(seed):
+        model = PlainNet(PLAIN[name], classes, norm=True)
+    return model.to(find_device()).to(memory_format=torch.channels_last)
 
 
 def sgd(model: nn.Module, rate: float, decay: float) -> torch.optim.SGD:
@@ -125,10 +133,7 @@ def train_classifier(
         second = replace(second, seed=recipe.seed + 100)  # other batches than in the first part
     tell("reading the pictures ...")
     train, val = read_tiny_imagenet(data, "train"), read_tiny_imagenet(data, "val")
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    with seeded_init(recipe.seed):
-        model = PlainNet(PLAIN[name], len(train.names), norm=True)
-    model = model.to(device).to(memory_format=torch.channels_last)
+    model = untrained(name, len(train.names), recipe.seed)
     batch = Batches(train, recipe)
     card = {
         "name": name,
@@ -192,7 +197,7 @@ def train_classifier(
             tell=tell,
         )
 
-    tell(f"training {name} on {device}, started {time.strftime('%H:%M')}")
+    tell(f"training {name} on {next(model.parameters()).device}, started {time.strftime('%H:%M')}")
     run, epochs = go(recipe, batch, name, after), recipe.epochs
     if second is not None:
         first, batch = copy.deepcopy(model.state_dict()), Batches(train, second)
