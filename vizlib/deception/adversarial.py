@@ -23,7 +23,8 @@ from ..layers.target import settle
 from ..scalars import real, seeded
 from ..synthesis import Objective, Result, ascend, objective
 from ..synthesis.account import Account
-from .ball import Ball, Norm, Steepest, scattered
+from ..synthesis.steppers import Along
+from .ball import Ball, Norm, scattered, steepest
 
 if TYPE_CHECKING:
     from ..layers.target import Target
@@ -175,10 +176,12 @@ def _loss(net: Network, target: Any, targeted: bool) -> Objective:
 def _climb(
     net: Network, goal: Objective, ball: Ball, steps: int, rate: float, progress: Progress | None = None
 ) -> Result:
-    def steepest(knobs: torch.Tensor, rate: float) -> Steepest:
-        return Steepest(knobs, rate, ball.norm)
+    def optimizer(knobs: torch.Tensor, rate: float) -> Along:
+        return Along(knobs, rate, lambda g, rate: steepest(g, rate, ball.norm))
 
-    return ascend(net, goal, ball, steps=steps, rate=rate, optimizer=steepest, snapshots=0, progress=progress)
+    return ascend(
+        net, goal, ball, steps=steps, rate=rate, optimizer=optimizer, snapshots=0, progress=progress
+    )
 
 
 def _worse(net: Network, goal: Objective, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:

@@ -4,8 +4,6 @@ multiples of 1 / 255.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 
 from ..errors import VizlibError
@@ -45,23 +43,11 @@ class Ball:
         self.knobs.copy_((self.centre + r).clamp(0, 1))
 
 
-class Steepest:
-    """A stepper for `ascend`, steepest ascent in a norm: steps of length `rate` along which a linear function
-    grows most, sign(g) or g / ||g||_2.
+def steepest(g: torch.Tensor, rate: float, norm: Norm) -> torch.Tensor:
+    """Steepest ascent in a norm, the step of length `rate` along which a linear function with the slope g
+    grows most: rate * sign(g), or rate * g / ||g||_2.
     """
-
-    def __init__(self, knobs: torch.Tensor, rate: float, norm: Norm = "inf") -> None:
-        self.knobs, self.rate, self.norm = knobs, rate, norm
-
-    def zero_grad(self) -> None:
-        self.knobs.grad = None
-
-    def step(self, loss: Callable) -> None:
-        loss()
-        g = self.knobs.grad
-        assert g is not None
-        with torch.no_grad():
-            self.knobs -= self.rate * (g.sign() if self.norm == "inf" else g / length(g))
+    return rate * (g.sign() if norm == "inf" else g / length(g))
 
 
 def scattered(images: torch.Tensor, epsilon: float, norm: Norm, generator: torch.Generator) -> torch.Tensor:

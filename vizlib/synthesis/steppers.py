@@ -10,13 +10,13 @@ import torch
 from ..errors import VizlibError
 
 
-class Normalized:
-    """x <- x + rate * g / mean |g|, for each picture: a step is as long on a gentle slope as on a steep one.
-    Mordvintsev et al. 2015.
-    """
+class Along:
+    """x <- x + way(g, rate), g the slope: an optimizer without memory."""
 
-    def __init__(self, knobs: torch.Tensor, rate: float) -> None:
-        self.knobs, self.rate = knobs, rate
+    def __init__(
+        self, knobs: torch.Tensor, rate: float, way: Callable[[torch.Tensor, float], torch.Tensor]
+    ) -> None:
+        self.knobs, self.rate, self.way = knobs, rate, way
 
     def zero_grad(self) -> None:
         self.knobs.grad = None
@@ -25,16 +25,22 @@ class Normalized:
         loss()
         g = self.knobs.grad
         assert g is not None
-        size = g.abs().flatten(1).mean(1).clamp(min=1e-30).view(-1, *[1] * (g.dim() - 1))
         with torch.no_grad():
-            self.knobs -= self.rate * g / size
+            self.knobs -= self.way(g, self.rate)
+
+
+def normalized(g: torch.Tensor, rate: float) -> torch.Tensor:
+    """rate * g / mean |g|, for each picture: a step is as long on a gentle slope as on a steep one.
+    Mordvintsev et al. 2015.
+    """
+    return rate * g / g.abs().flatten(1).mean(1).clamp(min=1e-30).view(-1, *[1] * (g.dim() - 1))
 
 
 MAKERS = {
     "adam": lambda knobs, rate: torch.optim.Adam([knobs], rate),
     "sgd": lambda knobs, rate: torch.optim.SGD([knobs], rate, momentum=0.9),
     "lbfgs": lambda knobs, rate: torch.optim.LBFGS([knobs], rate, max_iter=1, history_size=20),
-    "normalized": Normalized,
+    "normalized": lambda knobs, rate: Along(knobs, rate, normalized),
 }
 
 

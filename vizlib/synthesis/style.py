@@ -88,16 +88,12 @@ def style_transfer(
     with average_pooling(average):
         goals = []
         if content_weight:
-            for name, v in layer_weights(content_layers or usual_content).items():
-                goals.append(content_weight * v * same_code(net, seen, name))
-        if style_weight:
-            for m, s in zip(mix, styles, strict=True):
-                for name, w in layer_weights(style_layers or usual_style).items():
-                    if m * w:
-                        goals.append(style_weight * m * w * same_style(net, s, [name]))
-        return _paint(
-            net, sum(goals[1:], goals[0]), grey(first) if colours == "luminance" else first, options, finish
-        )
+            weights = layer_weights(content_layers or usual_content).items()
+            goals += [content_weight * v * same_code(net, seen, name) for name, v in weights]
+        for m, picture in zip(mix, styles, strict=True):
+            goals += _style_goals(net, picture, style_layers or usual_style, style_weight * m)
+        first = grey(first) if colours == "luminance" else first
+        return _paint(net, goals, first, options, finish)
 
 
 @renamed(optimiser="optimizer")
@@ -130,13 +126,9 @@ def texture(
     options = _options(options, smoothness, steps=200)
     style = one_picture(style, "style", net.device)
     with average_pooling(average):
-        goals = [
-            w * same_style(net, style, [name])
-            for name, w in layer_weights(layers or style_layers_of(net)[1]).items()
-            if w
-        ]
+        goals = _style_goals(net, style, layers or style_layers_of(net)[1])
         start = noise(size, seed=options["seed"], spread=0.2, device=net.device)
-        return _paint(net, sum(goals[1:], goals[0]), start, options)
+        return _paint(net, goals, start, options)
 
 
 def style_layers_of(net: Network) -> tuple[list[str], list[str]]:
@@ -165,6 +157,12 @@ def style_layers_of(net: Network) -> tuple[list[str], list[str]]:
     return [names[count // 2]], names
 
 
+def _style_goals(net: Network, picture: torch.Tensor, layers: Layers, weight: float = 1.0) -> list[Objective]:
+    """The style loss of each layer that has a weight, negated."""
+    weights = layer_weights(layers).items() if weight else ()
+    return [weight * w * same_style(net, picture, [name]) for name, w in weights if w]
+
+
 def _options(given: dict[str, Any], smoothness: float, steps: int) -> dict[str, Any]:
     """All options of `ascend`: its `penalties` are functions of the picture that count per pixel."""
     given = {name: value for name, value in given.items() if value is not None}
@@ -182,13 +180,14 @@ def _per_pixel(penalty: Callable) -> Callable:
 
 def _paint(
     net: Network,
-    goal: Objective,
+    goals: list[Objective],
     start: torch.Tensor,
     options: dict[str, Any],
     finish: Callable[[torch.Tensor], torch.Tensor] = lambda image: image,
 ) -> Result:
     """The climb. finish: what is done to each picture before anybody sees it."""
     account = Account(options.get("progress"), options["steps"])
-    result = ascend(net, goal, Pixels(start, clip=False), **options | {"progress": account.run(finish)})
+    options = options | {"progress": account.run(finish)}
+    result = ascend(net, sum(goals[1:], goals[0]), Pixels(start, clip=False), **options)
     result.image, result.images = finish(result.image), finish(result.images)
     return result

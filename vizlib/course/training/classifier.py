@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ...models.architectures import PLAIN, PlainNet
+from ...models.devices import find_device
 from ...models.seeded import seeded_init
 from .batches import MEAN, STD, Attacked, Batches, attacked, in_unit_range, normalized, validation
 from .fitting import Run, fit
@@ -72,6 +73,13 @@ WHAT = {
     "zfnet-coarse": "zfnet with 11 x 11 filters at stride 4 in its first layer",
     "zfnet-robust": "zfnet by adversarial training, after Madry et al. (2018)",
 }
+
+
+def untrained(name: str, classes: int, seed: int) -> PlainNet:
+    """A network of the family of zfnet before its training, on the device that there is."""
+    with seeded_init(seed):
+        model = PlainNet(PLAIN[name], classes, norm=True)
+    return model.to(find_device()).to(memory_format=torch.channels_last)
 
 
 def sgd(model: nn.Module, rate: float, decay: float) -> torch.optim.SGD:
@@ -148,10 +156,8 @@ def train_classifier(
         second = replace(second, seed=recipe.seed + 100)  # other batches than in the first part
     tell("reading the pictures ...")
     train, val = read_tiny_imagenet(data, "train"), read_tiny_imagenet(data, "val")
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    with seeded_init(recipe.seed):
-        model = PlainNet(PLAIN[name], len(train.names), norm=True)
-    model = model.to(device).to(memory_format=torch.channels_last)
+    model = untrained(name, len(train.names), recipe.seed)
+    device = next(model.parameters()).device
     place = device if device.type != "cpu" else None
     batch = Attacked(train, recipe, model, place) if recipe.epsilon else Batches(train, recipe, place)
     card = {

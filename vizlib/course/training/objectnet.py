@@ -9,15 +9,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 
 from ...images.collage import portraits, scene_objects
-from ...models.architectures import PLAIN, PlainNet
-from ...models.seeded import seeded_init
+from ...models.architectures import PLAIN
 from .batches import MEAN, STD
-from .classifier import sgd
-from .fitting import fit
-from .scenenet import FRESH, SIDE, prepared
+from .classifier import untrained
+from .scenenet import FRESH, SIDE, prepared, train_on_collages
 from .weights import accuracy, card_of_run, folded, write_weights
 
 
@@ -44,25 +41,8 @@ def train_objectnet(
     count: pictures to measure it on. A stopped training goes on when this is called again.
     """
     recipe, names = recipe or ObjectRecipe(), scene_objects()
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    with seeded_init(recipe.seed):
-        model = PlainNet(PLAIN["objectnet"], len(names), norm=True)
-    model = model.to(device).to(memory_format=torch.channels_last)
-
-    def batch(step):
-        return prepared(portraits(recipe.batch, (recipe.seed, step), size=SIDE))
-
-    run = fit(
-        model,
-        batch,
-        F.cross_entropy,
-        sgd(model, recipe.rate, recipe.decay),
-        recipe.steps,
-        path=f"{out}/objectnet.checkpoint",
-        fingerprint=f"objectnet {recipe}",
-        tell=tell,
-        every=50,
-    )
+    model = untrained("objectnet", len(names), recipe.seed)
+    run = train_on_collages(model, "objectnet", portraits, recipe, out, tell=tell)
     plain = folded(model, torch.zeros(1, 3, SIDE, SIDE))
     fresh = (prepared(portraits(100, (FRESH, i), size=SIDE)) for i in range(count // 100))
     top1, top5 = accuracy(plain, fresh)

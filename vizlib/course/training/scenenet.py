@@ -12,10 +12,9 @@ import torch.nn.functional as F
 
 from ...images.collage import Collages, collages, scenes
 from ...models.architectures import PLAIN, PlainNet
-from ...models.seeded import seeded_init
 from .batches import MEAN, STD
-from .classifier import sgd
-from .fitting import fit
+from .classifier import sgd, untrained
+from .fitting import Run, fit
 from .weights import accuracy, card_of_run, folded, write_weights
 
 SIDE = 96
@@ -55,6 +54,25 @@ def fresh_batches(
         yield prepared(collages(100, (seed, i), size=SIDE, **options))
 
 
+def train_on_collages(
+    model: PlainNet, name: str, made: Callable, recipe: Any, out: str | Path, **options: Any
+) -> Run:
+    """Fit the model by a recipe to pictures that are made as they are needed, made(count, seed, size=...);
+    its checkpoint goes to `out`. options: of `fit`.
+    """
+    return fit(
+        model,
+        lambda step: prepared(made(recipe.batch, (recipe.seed, step), size=SIDE)),
+        F.cross_entropy,
+        sgd(model, recipe.rate, recipe.decay),
+        recipe.steps,
+        path=f"{out}/{name}.checkpoint",
+        fingerprint=f"{name} {recipe}",
+        every=50,
+        **options,
+    )
+
+
 def train_scenenet(
     out: str | Path,
     *,
@@ -67,11 +85,8 @@ def train_scenenet(
     count: collages to measure it on. A stopped training goes on when this is called again.
     """
     recipe = recipe or SceneRecipe()
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     kinds = [row["kind"] for row in scenes()]
-    with seeded_init(recipe.seed):
-        model = PlainNet(PLAIN["scenenet"], len(kinds), norm=True)
-    model = model.to(device).to(memory_format=torch.channels_last)
+    model = untrained("scenenet", len(kinds), recipe.seed)
     card = {
         "name": "scenenet",
         "what": "five convolutions, eight scenes of collages, told the scene's name only",
@@ -101,19 +116,5 @@ def train_scenenet(
             finish(f"scenenet@{step}", step)
             model.train()
 
-    def batch(step):
-        return prepared(collages(recipe.batch, (recipe.seed, step), size=SIDE))
-
-    run = fit(
-        model,
-        batch,
-        F.cross_entropy,
-        sgd(model, recipe.rate, recipe.decay),
-        recipe.steps,
-        path=f"{out}/scenenet.checkpoint",
-        fingerprint=f"scenenet {recipe}",
-        after=after,
-        tell=tell,
-        every=50,
-    )
+    run = train_on_collages(model, "scenenet", collages, recipe, out, after=after, tell=tell)
     return finish("scenenet", recipe.steps, **card_of_run(run))
