@@ -196,6 +196,34 @@ def test_layers_that_nobody_names(tiny, network):
         sy.style_layers_of(flat)
 
 
+def test_enlarged_it_is_judged_as_a_larger_picture_and_drawn_as_it_was(tiny, pictures):
+    x, s, y = (pictures(1, seed=i) for i in range(3))
+    near = sy.style_transfer(tiny(), x, s, start=y, enlarge=2, steps=3)
+    larger = [F.interpolate(picture, scale_factor=2, mode="bilinear") for picture in (x, s, y)]
+    far = sy.style_transfer(tiny(), *larger[:2], start=larger[2], steps=1)
+    assert near.history[0] == pytest.approx(far.history[0], rel=1e-5) and near.image.shape == y.shape
+    assert sy.style_transfer(tiny(), x, x, enlarge=2, smoothness=0, steps=2).history[-1] == pytest.approx(0)
+    rolled = sy.style_transfer(tiny(), x, s, start=y, enlarge=2, steps=1, jitter={"roll": 3})
+    assert rolled.history[0] != pytest.approx(near.history[0], rel=1e-3)  # both: it moves, and it is enlarged
+    assert sy.texture(tiny(), s, size=(16, 24), enlarge=2, steps=2).image.shape == (1, 3, 16, 24)
+
+
+@pytest.mark.parametrize("name", ["squeezenet", "squeezenet@0"])
+def test_squeezenet_keeps_its_maxima_and_looks_from_nearer(name, pictures):
+    net = vz.load(name)
+    assert sy.style_layers_of(net) == (["fire7"], ["relu1", "fire2", "fire3", "fire4", "fire5", "fire7"])
+    x, s, y = (pictures(1, side=48, seed=i) for i in range(3))
+
+    def loss(**options):
+        return sy.style_transfer(net, x, s, start=y, steps=1, **options).history[0]
+
+    usual = loss()
+    assert usual == loss(average=False, enlarge=2)
+    for other in ({"average": True}, {"enlarge": 1}):
+        assert usual != pytest.approx(loss(**other), rel=1e-3)
+    assert sy.style_transfer(net, x, x, steps=1).history == pytest.approx([0], abs=1e-6)
+
+
 @pytest.mark.parametrize("how", ["stop", "interrupt", "error"])
 def test_however_it_ends_the_network_is_as_it_was_and_the_picture_is_kept(tiny, pictures, left_as_found, how):
     net, x, s = tiny(), pictures(1), pictures(1, seed=1)
