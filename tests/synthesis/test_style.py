@@ -191,11 +191,40 @@ def test_layers_that_nobody_names(tiny, network):
     assert sy.style_layers_of(tiny()) == (["relu2"], ["relu1", "relu2"])
     assert sy.style_layers_of(vz.load("zfnet")) == (["relu3"], [f"relu{i}" for i in range(1, 6)])
     assert sy.style_layers_of(vz.load("torchvision/vgg11", pretrained=False))[0] == ["relu4_2"]
-    fires = ["relu1", "fire3", "fire5", "fire7", "fire9"]  # not relu10: its maps are of classes
-    assert sy.style_layers_of(vz.load("squeezenet")) == (["fire5"], fires)
+    fires = ["relu1", "fire2", "fire4", "fire6", "fire8"]  # not relu2 behind them: its maps are of classes
+    theirs = vz.load("torchvision/squeezenet1_1", pretrained=False)
+    assert sy.style_layers_of(theirs) == (["fire4"], fires)
     flat = network(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 256, 4)))
     with pytest.raises(vz.VizlibError, match="no layer with a grid"):
         sy.style_layers_of(flat)
+
+
+def test_enlarged_it_is_judged_as_a_larger_picture_and_drawn_as_it_was(tiny, pictures):
+    x, s, y = (pictures(1, seed=i) for i in range(3))
+    near = sy.style_transfer(tiny(), x, s, start=y, enlarge=2, steps=3)
+    larger = [F.interpolate(picture, scale_factor=2, mode="bilinear") for picture in (x, s, y)]
+    far = sy.style_transfer(tiny(), *larger[:2], start=larger[2], steps=1)
+    assert near.history[0] == pytest.approx(far.history[0], rel=1e-5) and near.image.shape == y.shape
+    assert sy.style_transfer(tiny(), x, x, enlarge=2, smoothness=0, steps=2).history[-1] == pytest.approx(0)
+    rolled = sy.style_transfer(tiny(), x, s, start=y, enlarge=2, steps=1, jitter={"roll": 3})
+    assert rolled.history[0] != pytest.approx(near.history[0], rel=1e-3)  # both: it moves, and it is enlarged
+    assert sy.texture(tiny(), s, size=(16, 24), enlarge=2, steps=2).image.shape == (1, 3, 16, 24)
+
+
+@pytest.mark.parametrize("name", ["squeezenet", "squeezenet@0"])
+def test_squeezenet_keeps_its_maxima_and_looks_from_nearer(name, pictures):
+    net = vz.load(name)
+    assert sy.style_layers_of(net) == (["fire7"], ["relu1", "fire2", "fire3", "fire4", "fire5", "fire7"])
+    x, s, y = (pictures(1, side=48, seed=i) for i in range(3))
+
+    def loss(**options):
+        return sy.style_transfer(net, x, s, start=y, steps=1, **options).history[0]
+
+    usual = loss()
+    assert usual == loss(average=False, enlarge=2)
+    for other in ({"average": True}, {"enlarge": 1}):
+        assert usual != pytest.approx(loss(**other), rel=1e-3)
+    assert sy.style_transfer(net, x, x, steps=1).history == pytest.approx([0], abs=1e-6)
 
 
 @pytest.mark.parametrize("how", ["stop", "interrupt", "error"])

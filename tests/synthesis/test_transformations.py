@@ -5,6 +5,7 @@ import torch
 
 import vizlib as vz
 from vizlib.synthesis import jitter
+from vizlib.synthesis.transformations import enlarged
 
 
 class Fixed:
@@ -71,3 +72,20 @@ def test_a_margin_of_grey(ramp):
 def test_what_cannot_be_asked(asked, ramp):
     with pytest.raises(vz.VizlibError, match="shift and rotate are 0 or more"):
         jitter(ramp, None, **asked)
+
+
+def test_enlarged_last_whatever_moves(ramp):
+    assert enlarged(ramp, 1) is ramp
+    twice = jitter(ramp, None, enlarge=2)
+    assert twice.shape == (1, 3, 8, 8) and torch.equal(twice, enlarged(ramp, 2))
+    # each new pixel lies a quarter of a step beside an old one
+    assert torch.allclose(twice[0, 0, 0, :3], ramp[0, 0, 0, 0] + torch.tensor([0, 0.25, 0.75]) / 48)
+    moved = jitter(ramp, torch.Generator().manual_seed(0), shift=1, roll=2)
+    nearer = jitter(ramp, torch.Generator().manual_seed(0), shift=1, roll=2, enlarge=2)
+    assert torch.equal(nearer, enlarged(moved, 2))
+
+
+@pytest.mark.parametrize("factor", [0.5, float("inf"), "2"])
+def test_pictures_are_not_made_smaller(ramp, factor):
+    with pytest.raises(vz.VizlibError, match="enlarge is a factor, 1 or more"):
+        jitter(ramp, None, enlarge=factor)

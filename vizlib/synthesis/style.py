@@ -20,6 +20,7 @@ from .grams import same_style
 from .objectives import Objective, same_code
 from .priors import outside, total_variation
 from .style_inputs import Layers, grey, layer_weights, palette, shares, starting_picture, styles_and_mix
+from .transformations import enlarged
 
 if TYPE_CHECKING:
     from ..models.network import Network
@@ -39,8 +40,9 @@ def style_transfer(
     mix: Sequence[float] | None = None,
     start: str | torch.Tensor = "content",
     colours: str = "style",
-    average: bool = True,
+    average: bool | None = None,
     smoothness: float = 20.0,
+    enlarge: float | None = None,
     **options: Any,
 ) -> Result:
     """Neural style transfer: a picture with the content of one picture and the style of another. Returns a
@@ -64,8 +66,9 @@ def style_transfer(
     colours: "style"; "matched": the style picture first gets the content's mean colour and covariance;
     "luminance": only the brightness is painted, and the content's colours are put back (Gatys et al. 2016,
     "Preserving Color in Neural Artistic Style Transfer").
-    average: take means where the network takes maxima over windows. smoothness: the weight of total
-    variation.
+    average: take means where the network takes maxima over windows. enlarge: the network looks at all
+    pictures so many times as large. Default: True and 1; for SqueezeNet False and 2, see `style_layers_of`.
+    smoothness: the weight of total variation.
 
     How to get there:
     options: of `ascend`; by default 150 steps of L-BFGS, at a rate of 1 (0.03 for another optimizer);
@@ -79,7 +82,8 @@ def style_transfer(
         >>> vz.style_transfer(net, photo, painting, style_weight=5, steps=2).image.shape
         torch.Size([1, 3, 64, 64])
     """
-    options = _options(options, smoothness, steps=150)
+    average, enlarge = _usual_look(net, average, enlarge)
+    options = _options(options, smoothness, enlarge, steps=150)
     content, (styles, mix) = one_picture(content, "content", net.device), styles_and_mix(net, style, mix)
     shares({"content_weight": content_weight, "style_weight": style_weight}, "The weights")
     seen, styles, finish = palette(colours, content, styles)
@@ -89,8 +93,11 @@ def style_transfer(
         goals = []
         if content_weight:
             weights = layer_weights(content_layers or usual_content).items()
-            goals += [content_weight * v * same_code(net, seen, name) for name, v in weights]
-        for m, picture in zip(mix, styles, strict=True):
+            goals += [
+                content_weight * v * same_code(net, enlarged(seen, enlarge), name) for name, v in weights
+            ]
+        for m, s in zip(mix, styles, strict=True):
+            picture = enlarged(s, enlarge)
             goals += _style_goals(net, picture, style_layers or usual_style, style_weight * m)
         first = grey(first) if colours == "luminance" else first
         return _paint(net, goals, first, options, finish)
@@ -104,8 +111,9 @@ def texture(
     *,
     size: int | tuple[int, int] = 256,
     layers: Layers | None = None,
-    average: bool = True,
+    average: bool | None = None,
     smoothness: float = 0.0,
+    enlarge: float | None = None,
     **options: Any,
 ) -> Result:
     """Texture synthesis: a picture from noise with the Gram matrices of `style`, and nothing of where
@@ -117,16 +125,17 @@ def texture(
     style: (1, 3, h, w) in [0, 1], the texture.
     size: side, or (height, width), in pixels, of the picture.
     layers: names, or {name: weight}; default: the style layers of `style_layers_of`.
-    average, smoothness, options: as in `style_transfer`; by default 200 steps.
+    average, smoothness, enlarge, options: as in `style_transfer`; by default 200 steps.
     Gatys, Ecker & Bethge 2015, "Texture Synthesis Using Convolutional Neural Networks", section 3.
 
         >>> vz.texture(vz.load("zfnet"), vz.background("gravel_grey", 64), size=(48, 64), steps=2).image.shape
         torch.Size([1, 3, 48, 64])
     """
-    options = _options(options, smoothness, steps=200)
+    average, enlarge = _usual_look(net, average, enlarge)
+    options = _options(options, smoothness, enlarge, steps=200)
     style = one_picture(style, "style", net.device)
     with average_pooling(average):
-        goals = _style_goals(net, style, layers or style_layers_of(net)[1])
+        goals = _style_goals(net, enlarged(style, enlarge), layers or style_layers_of(net)[1])
         start = noise(size, seed=options["seed"], spread=0.2, device=net.device)
         return _paint(net, goals, start, options)
 
@@ -139,12 +148,23 @@ def style_layers_of(net: Network) -> tuple[list[str], list[str]]:
     maps of classes; five of them at most, evenly chosen; the content is the one in the middle. Raises
     VizlibError for a network without such layers.
 
+    SqueezeNet: relu1, the Fire modules 2 to 5 and 7; content: fire7. Chosen by eye, with the two settings
+    that matter more. Its max-pooling stays: with means its paintings are full of worms, for its windows
+    overlap and what comes after them was trained on maxima. It looks at pictures enlarged by 2: its first
+    layer, of stride 2, leaves speckles otherwise, see `enlarged` in transformations.py.
+    What VGG-19 ("torchvision/vgg19", for those online) adds: it is the network of the paper, and its defaults
+    are the paper's. All its filters have stride 1 and only pooling makes grids coarser, so it needs no
+    enlargement; up to relu5_1 it asks for 92 times the multiplications that SqueezeNet needs up to fire7,
+    23 times with the enlargement.
+
         >>> vz.synthesis.style_layers_of(vz.load("zfnet"))
         (['relu3'], ['relu1', 'relu2', 'relu3', 'relu4', 'relu5'])
     """
     names = [n for n in net.layers["name"] if net.layer(n).spatial]
     if "relu4_2" in names:
         return ["relu4_2"], [f"relu{i}_1" for i in range(1, 6)]
+    if _is_squeezenet(net):
+        return ["fire7"], ["relu1", *(f"fire{i}" for i in (2, 3, 4, 5, 7))]
     if any(n.startswith("relu") for n in names):
         names = [n for n in names if n.startswith("relu") or any(net.layer(n).module.children())]
     names = [n for n in names if net.layer(n).shape[0] != len(net.labels)] or names
@@ -163,9 +183,22 @@ def _style_goals(net: Network, picture: torch.Tensor, layers: Layers, weight: fl
     return [weight * w * same_style(net, picture, [name]) for name, w in weights if w]
 
 
-def _options(given: dict[str, Any], smoothness: float, steps: int) -> dict[str, Any]:
-    """All options of `ascend`: its `penalties` are functions of the picture that count per pixel."""
+def _is_squeezenet(net: Network) -> bool:
+    return {"relu1", "fire7", "fire9"} <= set(net.layers["name"])
+
+
+def _usual_look(net: Network, average: bool | None, enlarge: float | None) -> tuple[bool, float]:
+    """How the network looks at pictures, where nobody says it: see `style_layers_of`."""
+    fire = _is_squeezenet(net)
+    return not fire if average is None else average, (2.0 if fire else 1.0) if enlarge is None else enlarge
+
+
+def _options(given: dict[str, Any], smoothness: float, enlarge: float, steps: int) -> dict[str, Any]:
+    """All options of `ascend`: its `penalties` are functions of the picture that count per pixel; its last
+    look is from nearer.
+    """
     given = {name: value for name, value in given.items() if value is not None}
+    given["jitter"] = {"enlarge": enlarge} | given.get("jitter", {})
     options = options_for_ascend(given, steps=steps, optimizer="lbfgs", seed=0, penalties=())
     options["steps"] = whole(options["steps"], "steps is a whole number")
     options.setdefault("rate", 1.0 if options["optimizer"] == "lbfgs" else 0.03)
