@@ -25,8 +25,8 @@ MISFITS = RuntimeError, AssertionError, LookupError, ValueError, TypeError, Arit
 
 @contextmanager
 def misfits_in_words(sentence: str, fits: bool) -> Iterator[None]:
-    """While open, what a model raises because of shapes becomes a VizlibError: the sentence, and the first line
-    of what it said. What it raises for shapes that fit, or for want of memory, goes through as it is.
+    """While open, what a model raises because of shapes becomes a VizlibError: the sentence, and the first
+    line of what it said. What it raises for shapes that fit, or for want of memory, goes through as it is.
     """
     try:
         yield

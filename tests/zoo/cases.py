@@ -200,8 +200,8 @@ def built(name):
 
 def enliven(plain, images):
     """Draw anew every weight that is one constant, and measure the statistics of batch-norm on `images`, as
-    they are, under noise, and on noise alone: where only even pictures were seen, noise makes signals explode,
-    and the slopes are nothing but rounding.
+    they are, under noise, and on noise alone: where only even pictures were seen, noise makes signals
+    explode, and then slopes are nothing but rounding.
     """
     generator = torch.Generator().manual_seed(1)
     for tensor in plain.model.parameters():

@@ -14,7 +14,6 @@ import contextlib
 import copy
 import io
 import itertools
-import warnings
 
 import torch
 import torch.nn.functional as F
@@ -220,7 +219,9 @@ def _covered(case):
     if not hasattr(case, "_behind"):
         side, last = case.side // 8, case.side - case.side // 8
         x = case.image.repeat(6, 1, 1, 1)
-        for picture, (row, column) in zip(x, itertools.product((0, last // 2, last), (0, last)), strict=True):
+        for picture, (row, column) in zip(
+            x, itertools.product((0, last // 2, last // 2 * 2), (0, last)), strict=True
+        ):
             picture[:, row : row + side, column : column + side] = case.plain.mean[0]
         case._behind = torch.cat([case.ask(part) for part in x.split(2)])
     return case._behind

@@ -44,9 +44,9 @@ def hooked(hooks: Iterable[tuple[nn.Module, Hook]]) -> Iterator[None]:
 def norms_laid_out(model: nn.Module) -> Iterator[None]:
     """While open, the slopes of batch-norm and instance-norm are right for a batch of one picture as well.
 
-    PyTorch (seen in 2.11 and 2.14, on a CPU) takes the numbers of one of the two for channels first where they
-    are last, or the other way round, if the signal that comes back lies otherwise in memory than what went in;
-    as it does where a grid becomes tokens. So both are laid out alike. Only where slopes are taken.
+    PyTorch (seen in 2.11 and 2.14, on a CPU) mistakes channels for positions if the signal that comes back
+    lies otherwise in memory than what went in, as it does where a grid becomes tokens. So both are laid out
+    alike. Nothing is done where no slopes are taken.
     """
 
     def lay_out(module, inputs):
@@ -129,8 +129,8 @@ def resume(net: Network, layer: str, values: torch.Tensor) -> torch.Tensor:
         )
     given, own = tuple(values.shape[1:]), net.layer(layer).shape
     sentence = (
-        f"The rest of {net.name} cannot go on from the shape {given} at {layer!r}, where it has {own} at its own "
-        f"size: vz.resize(images, {net.input_shape})."
+        f"The rest of {net.name} cannot go on from the shape {given} at {layer!r}, where it has {own} at its "
+        f"own size: vz.resize(images, {net.input_shape})."
     )
     with misfits_in_words(sentence, given == own), substitute(net, layer, values.to(net.device)):
         return net.unchecked(net.neutral.expand(1, -1, *net.input_shape))

@@ -213,7 +213,7 @@ def check_behaviour(run: Callable[[torch.Tensor], torch.Tensor], pictures: torch
             "training=self.training, "
             "or other randomness."
         )
-    if float((both[:1] - one).abs().max()) > 1e-2 * scale and not _is_rounding(run, pictures, both, one):
+    if _is_mixed(run, pictures, both, one):
         raise VizlibError(
             "The logits of a picture depend on the pictures beside it. Look for batch-norm with "
             "track_running_stats=False, "
@@ -222,18 +222,21 @@ def check_behaviour(run: Callable[[torch.Tensor], torch.Tensor], pictures: torch
     return both
 
 
-def _is_rounding(run: Callable, pictures: torch.Tensor, both: torch.Tensor, one: torch.Tensor) -> bool:
-    """Do the logits of the first picture depend on the number of pictures only as they depend on rounding?
+def _is_mixed(run: Callable, pictures: torch.Tensor, both: torch.Tensor, one: torch.Tensor) -> bool:
+    """Do the logits of the first picture depend on the second, or on their number?
 
-    Untrained deep networks may blow rounding up, and a batch of two is rounded otherwise than a batch of one.
-    But then another neighbour in a batch of two changes nothing, and a change of the picture by a millionth
+    A batch of two is rounded otherwise than a batch of one, and deep untrained networks may blow that up to
+    any size. But then another second picture changes nothing, and a change of the first by a millionth does
     as much.
     """
-    other = run(torch.cat([pictures[:1], 1 - pictures[1:]]))
-    if float((both[:1] - other[:1]).abs().max()) > 1e-4 * float(both.abs().max()):
+    scale, apart = float(both.abs().max()), float((both[:1] - one).abs().max())
+    if apart <= 1e-4 * scale:
         return False
-    moved = run(pictures[:1] * (1 - 1e-6)) - one
-    return float((both[:1] - one).abs().max()) < 10 * float(moved.abs().max())
+    other = run(torch.cat([pictures[:1], 1 - pictures[1:]]))
+    if float((both[:1] - other[:1]).abs().max()) > 2e-3 * scale:
+        return True
+    moved = float((run(pictures[:1] * (1 - 1e-6)) - one).abs().max())
+    return apart > max(1e-2 * scale, 10 * moved)
 
 
 def in_words(problem: Exception, size: tuple[int, int], channels: int) -> VizlibError:
