@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import torch
 
 
 class VizlibError(ValueError):
@@ -13,6 +16,32 @@ class VizlibError(ValueError):
     Traceback (most recent call last):
     vizlib.errors.VizlibError: There is no network 'zfnett'. Nearest: zfnet...
     """
+
+
+# What models raise when shapes do not fit: assertions, lists that are too short, sizes of zero, and the like.
+# A name that does not exist is none of them: that is a mistake in the model's code.
+MISFITS = RuntimeError, AssertionError, LookupError, ValueError, TypeError, ArithmeticError
+
+
+@contextmanager
+def misfits_in_words(sentence: str, fits: bool) -> Iterator[None]:
+    """While open, what a model raises because of shapes becomes a VizlibError: the sentence, and the first
+    line of what it said. What it raises for shapes that fit, or for want of memory, goes through as it is.
+    """
+    try:
+        yield
+    except VizlibError:
+        raise
+    except MISFITS as problem:
+        out_of_memory = isinstance(problem, torch.OutOfMemoryError) or "allocate memory" in str(problem)
+        if fits or out_of_memory:
+            raise
+        raise VizlibError(f"{sentence} (The model raised {first_line(problem)!r}.)") from problem
+
+
+def first_line(problem: Exception) -> str:
+    """What an exception says, or its name if it says nothing."""
+    return (str(problem).strip() or type(problem).__name__).splitlines()[0]
 
 
 def nearest(word: object, names: Iterable[object], most: int = 4) -> list[str]:

@@ -75,6 +75,27 @@ def test_every_convolution_has_its_transpose(conv, network, redrawn, pictures):
     as_the_rule(network(redrawn(_classifier(layers, 6)), side=20), pictures(2, side=20), "relu2")
 
 
+class Standardized(nn.Conv2d):
+    """A convolution whose filters get mean 0 and length 1 when it computes (weight standardization); it pads
+    by itself.
+    """
+
+    def forward(self, x):
+        w = self.weight - self.weight.mean((1, 2, 3), keepdim=True)
+        w = w / w.square().sum((1, 2, 3), keepdim=True).sqrt()
+        return nn.functional.conv2d(nn.functional.pad(x, (1, 2, 0, 3)), w, self.bias, self.stride)
+
+
+def test_the_weights_are_those_that_it_computes_with(network, redrawn, pictures):
+    layers = OrderedDict(conv1=Standardized(3, 8, 3), relu1=nn.ReLU(), conv2=Standardized(8, 6, 5, 2))
+    net = network(redrawn(_classifier(layers | OrderedDict(relu2=nn.ReLU()), 6)), side=20)
+    for layer in ("relu1", "conv2", "relu2"):
+        as_the_rule(net, pictures(2, side=20), layer)
+    x, first = pictures(1, side=20), vz.unit("conv1", 2, at=(4, 5))
+    value = vz.record(net, x, "conv1")["conv1"][0, 2, 4, 5]
+    torch.testing.assert_close(vz.project(net, x, first), value * vz.gradient(net, x, first))
+
+
 @pytest.mark.parametrize(
     "name, layer",
     [
@@ -140,9 +161,7 @@ def test_the_transposed_convolution_is_the_adjoint(kernel, stride, padding, side
     conv = nn.Conv2d(3, 4, kernel, stride, padding, bias=False).requires_grad_(False)
     x = torch.randn(2, 3, side, side, generator=generator)
     y = torch.randn(conv(x).shape, generator=generator)
-    torch.testing.assert_close(
-        (conv(x) * y).sum(), (x * _transposed(y, conv, x.shape)).sum(), rtol=1e-4, atol=1e-3
-    )
+    torch.testing.assert_close((conv(x) * y).sum(), (x * _transposed(y, conv, x)).sum(), rtol=1e-4, atol=1e-3)
 
 
 def test_unpooling_after_pooling_keeps_exactly_the_maxima(network):
@@ -187,7 +206,7 @@ def test_the_way_back_stays_on_its_device():
     conv, activation = nn.Conv2d(3, 4, 3, device="meta"), torch.zeros(2, 4, 6, 6, device="meta")
     for at in (None, (2, 3)):
         alone = _alone(activation, vz.unit("conv", 1, at=at))
-        assert _transposed(alone, conv, (2, 3, 8, 8)).device.type == "meta"
+        assert _transposed(alone, conv, torch.zeros(2, 3, 8, 8, device="meta")).device.type == "meta"
     switches = torch.zeros(2, 4, 3, 3, dtype=torch.long, device="meta")
     assert _unpooled(activation[..., :3, :3], switches, activation.shape).device.type == "meta"
 

@@ -1,5 +1,6 @@
 """Recording what layers compute."""
 
+import copy
 import re
 import threading
 from collections import OrderedDict
@@ -324,3 +325,51 @@ def test_a_grid_with_its_channels_last_comes_with_them_first(network, redrawn, p
     w = net.model.fc.weight[2]  # the mean follows, so that Grad-CAM's weights are those of the linear layer
     maps = vz.grad_cam(net, x, 2, relu=False, upsample=False)
     torch.testing.assert_close(maps[:, 0], torch.einsum("k,nkij->nij", w, A) / 256, rtol=1e-4, atol=1e-6)
+
+
+class Tokens(nn.Module):
+    """A norm between a grid and tokens, on the way there or on the way back."""
+
+    def __init__(self, norm, back):
+        super().__init__()
+        self.conv, self.norm, self.back = nn.Conv2d(3, 4, 3, padding=1), norm, back
+        self.mix, self.fc = nn.Linear(4, 4), nn.Linear(4, 5)
+
+    def forward(self, x):
+        x = self.conv(x).relu()
+        if not self.back:
+            x = self.norm(x)
+        tokens = torch.tanh(self.mix(x.flatten(2).transpose(1, 2)))
+        if self.back:
+            tokens = self.norm(tokens.transpose(1, 2).reshape(x.shape)).square().flatten(2).transpose(1, 2)
+        return self.fc(tokens).square().mean(1)
+
+
+@pytest.mark.parametrize("back", [False, True])
+@pytest.mark.parametrize("grouped", [False, True])
+@pytest.mark.parametrize(
+    "norm", [nn.BatchNorm2d(4), nn.BatchNorm2d(4, affine=False), nn.InstanceNorm2d(4, affine=True)], ids=str
+)
+def test_slopes_behind_a_norm_are_right_for_one_picture(network, redrawn, pictures, norm, grouped, back):
+    """Against finite differences. In a batch of one PyTorch may confuse channels and positions here."""
+    model = Tokens(norm, back)
+    if grouped:  # such networks keep their channels last
+        model.conv = nn.Sequential(model.conv, nn.Conv2d(4, 4, 3, padding=1, groups=4))
+    net, x = network(redrawn(model)), pictures(1)
+    slopes, step = vz.gradient(net, x, 2), torch.randn(x.shape, generator=torch.Generator().manual_seed(1))
+    exact, x = copy.deepcopy(net).double(), x.double()
+    with torch.no_grad():
+        rise = (exact(x + 1e-6 * step) - exact(x - 1e-6 * step))[0, 2] / 2e-6
+    torch.testing.assert_close((slopes * step).sum().double(), rise, rtol=1e-3, atol=1e-4)
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in net.modules())
+
+
+def test_a_grid_of_another_size_from_which_the_rest_cannot_go_on_is_refused(network, redrawn, pictures):
+    layers = OrderedDict(conv1=nn.Conv2d(3, 4, 3, padding=1), relu1=nn.ReLU(), conv2=nn.Conv2d(4, 2, 3, 2, 1))
+    net = network(redrawn(nn.Sequential(layers | OrderedDict(flatten=nn.Flatten(), fc=nn.Linear(128, 5)))))
+    code = vz.record(net, pictures(1, 32), "relu1")["relu1"]
+    told = r"the rest of toy cannot go on from the shape \(4, 32, 32\) at 'relu1', where it has \(4, 16, 16\)"
+    with pytest.raises(vz.VizlibError, match=f"(?i){told}"):
+        resume(net, "relu1", code)
+    with pytest.raises(RuntimeError):  # not a matter of size
+        resume(net, "relu1", code.double()[:, :, :16, :16].to(torch.complex64))

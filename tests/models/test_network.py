@@ -3,6 +3,7 @@ it.
 """
 
 import copy
+import re
 import types
 from collections import OrderedDict
 
@@ -277,6 +278,137 @@ def test_pictures_of_another_size_are_refused_with_the_size_that_fits(network, r
             vz.VizlibError, match="toy cannot look at 32 x 32 pixels, it was made for 16 x 16"
         ):
             ask(pictures(1, 32))
+
+
+class Picky(nn.Module):
+    """A classifier that does something of its own with pictures that are not 16 pixels wide, or no square."""
+
+    def __init__(self, at_another_size):
+        super().__init__()
+        self.conv, self.fc, self.at_another_size = nn.Conv2d(3, 4, 3), nn.Linear(4, 5), at_another_size
+
+    def forward(self, x):
+        z = self.fc(self.conv(x).relu().mean((2, 3)))
+        return z if x.shape[2:] == (16, 16) else self.at_another_size(z)
+
+
+def raises(problem):
+    def throw(z):
+        raise problem
+
+    return throw
+
+
+@pytest.mark.parametrize(
+    ("at_another_size", "said"),
+    [
+        (
+            raises(RuntimeError("The size of tensor a (64) must match\nmore")),
+            "size of tensor a .64. must match",
+        ),
+        (raises(AssertionError("Input height doesn't match")), "Input height"),
+        (raises(AssertionError()), "AssertionError"),
+        (raises(ValueError("Input image size")), "Input image size"),
+        (raises(IndexError("list index out of range")), "list index"),
+        (lambda z: z[:, : 1 // (len(z) - len(z))], "zero"),
+        (lambda z: z[:, :, None, None].expand(-1, -1, 2, 2), r"returned \(1, 5, 2, 2\), not \(1, 5\)"),
+        (lambda z: z.expand(4, -1), r"returned \(4, 5\), not \(1, 5\)"),
+    ],
+)
+def test_whatever_a_model_raises_at_another_size_is_told_in_words(
+    network, redrawn, pictures, at_another_size, said
+):
+    net, x = network(redrawn(Picky(at_another_size))), pictures(1, 32)
+    fits = "toy cannot look at 32 x 32 pixels, it was made for 16 x 16: vz.resize"
+    for ask in (
+        net.predict,
+        lambda x: vz.gradient(net, x, 1),
+        lambda x: vz.occlusion(net, x, 1, patch=8, stride=8),
+        lambda x: vz.visualize(net, 1, canvas=vz.synthesis.Fourier(32), steps=1),
+        lambda x: vz.lrp(net, x, 1),
+        lambda x: vz.record(net, x, "logits"),
+    ):
+        with pytest.raises(vz.VizlibError, match=fits) as told:
+            ask(x)
+        assert re.search(said, str(told.value)) and "more" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        NameError("name 'y' is not defined"),
+        torch.OutOfMemoryError(),
+        RuntimeError("can't allocate memory: 4 GB"),
+    ],
+)
+def test_mistakes_and_want_of_memory_go_through_as_they_are(network, redrawn, pictures, problem):
+    net = network(redrawn(Picky(raises(problem))))
+    with pytest.raises(type(problem)) as raised:
+        net(pictures(1, 32))
+    assert raised.value is problem
+
+
+def test_what_a_model_raises_at_its_own_size_goes_through_as_it_is(network, redrawn, pictures):
+    net = network(redrawn(Returns(lambda z: z)))
+    net.model.what = raises(AssertionError("a bug"))
+    with pytest.raises(AssertionError, match="a bug"):
+        net(pictures(1, 16))
+
+
+def rounded_by_the_batch(z):
+    """As if a batch of one were computed in another order: a difference of the size of rounding, blown up."""
+    return (3e5 * (z * (1 + 3e-7 * (len(z) == 1)))).sin()
+
+
+def test_rounding_that_is_blown_up_is_no_mixing_of_pictures(network, redrawn):
+    model = redrawn(Returns(rounded_by_the_batch))
+    x = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert (model(x)[:1] - model(x[:1])).abs().max() > 0.01
+    network(model)
+
+
+@pytest.mark.parametrize(
+    "mixed",
+    [
+        lambda z: rounded_by_the_batch(z) + z.mean(0),
+        lambda z: z + 0.1 * z.flip(0),
+        lambda z: z / len(z),
+    ],
+)
+def test_pictures_that_are_mixed_are_still_noticed(network, redrawn, mixed):
+    with pytest.raises(vz.VizlibError, match="depend on the pictures beside it"):
+        network(redrawn(Returns(mixed)))
+
+
+class Keeps(nn.Module):
+    """Keeps a product of its weights until it is trained again, as the attention of LeViT does."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.scale, self.kept = nn.Conv2d(3, 5, 3), nn.Parameter(torch.ones(5)), None
+
+    def train(self, mode=True):
+        self.kept = None if mode else self.kept
+        return super().train(mode)
+
+    def forward(self, x):
+        if self.kept is None:
+            self.kept = 2 * self.scale
+        return self.conv(x).mean((2, 3)) * self.kept
+
+
+def test_what_a_model_has_kept_of_other_weights_is_forgotten(network, redrawn, pictures):
+    model, x = redrawn(Keeps()).eval().requires_grad_(False), pictures(1)
+    before = model(x)
+    model.scale.mul_(3)
+    torch.testing.assert_close(network(model)(x), 3 * before)
+    torch.testing.assert_close(model(x), before)  # the model itself is left alone
+    net = network(model)
+    net(x)
+    other = vz.randomize(net)
+    wanted = other.model.conv(x).mean((2, 3)) * 2 * other.model.scale
+    torch.testing.assert_close(other(x), wanted)
 
 
 def test_a_view_that_mixes_larger_pictures_is_noticed(network, redrawn, pictures):

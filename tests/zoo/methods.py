@@ -14,7 +14,6 @@ import contextlib
 import copy
 import io
 import itertools
-import warnings
 
 import torch
 import torch.nn.functional as F
@@ -57,21 +56,49 @@ def saliency(case):
 
 
 def deconvnet(case):
-    _against_captum(case, vz.deconvnet(case.net, case.image, case.k), attr.Deconvolution)
+    _against_swapped(case, vz.deconvnet(case.net, case.image, case.k), guided=False)
 
 
 def guided_backprop(case):
-    _against_captum(case, vz.guided_backprop(case.net, case.image, case.k), attr.GuidedBackprop)
+    _against_swapped(case, vz.guided_backprop(case.net, case.image, case.k), guided=True)
 
 
-def _against_captum(case, ours, peer):
-    """Captum knows rectifiers that are nn.ReLU modules, no others."""
+def _against_swapped(case, ours, guided):
+    """The plain model with a rectifier of our own in place of each nn.ReLU, if it has no other rectifiers.
+
+    Not captum: it sets hooks at what goes in, and so it is wrong where something else reads that as well (a
+    shortcut around the activation), or where one module runs twice.
+    """
     assert bool(ours.isfinite().all()) and ours.shape == case.image.shape
-    if _all_rectifiers_are_modules(case):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            theirs = peer(case.plain).attribute(case.image.clone().requires_grad_(), target=case.k)
-        case.close(ours, theirs.detach(), SLOPES)
+    if case.blind or _all_rectifiers_are_modules(case):
+        case.close(ours, _swapped(case, guided).slope_at(case.image), SLOPES)
+
+
+def _swapped(case, guided):
+    """The case with every nn.ReLU of its plain model exchanged."""
+    plain = copy.deepcopy(case.plain)
+    for module in plain.modules():
+        for name, child in list(module.named_children()):
+            if type(child) is nn.ReLU:
+                setattr(module, name, _OneWay(guided))
+    swapped = copy.copy(case)
+    swapped.plain = plain
+    return swapped
+
+
+class _OneWay(nn.Module):
+    """A rectifier that passes on what is positive on the way back; guided: only where it was active."""
+
+    def __init__(self, guided):
+        super().__init__()
+        self.guided = guided
+
+    def forward(self, x):
+        value = x.relu() if self.guided else x
+        y = value.clone()
+        if y.requires_grad:
+            y.register_hook(lambda g: g.clamp(min=0))
+        return y + (x.relu() - value).detach()
 
 
 class _Rectifiers(TorchFunctionMode):
@@ -192,7 +219,9 @@ def _covered(case):
     if not hasattr(case, "_behind"):
         side, last = case.side // 8, case.side - case.side // 8
         x = case.image.repeat(6, 1, 1, 1)
-        for picture, (row, column) in zip(x, itertools.product((0, last // 2, last), (0, last)), strict=True):
+        for picture, (row, column) in zip(
+            x, itertools.product((0, last // 2, last // 2 * 2), (0, last)), strict=True
+        ):
             picture[:, row : row + side, column : column + side] = case.plain.mean[0]
         case._behind = torch.cat([case.ask(part) for part in x.split(2)])
     return case._behind
@@ -222,7 +251,7 @@ def relevance_table(case):
 
 
 def project(case):
-    """From the first convolution, whose deconvnet is its derivative."""
+    """From the first layer: the rule for rectifiers (see deconvnet) gives the same."""
     layer = case.grids(9)[0]
     A = case.net.layer(layer) and case.tapped(layer)
     k = int(A.amax((0, 2, 3)).argmax())
@@ -232,7 +261,11 @@ def project(case):
     with vz.layers.tap(case.net, [layer]) as taken:
         case.net(x)
     value = taken[layer][0, k][place]
-    case.close(ours, value.detach() * torch.autograd.grad(value, x)[0], SAME)
+    try:
+        signal = vz.deconvnet(case.net, case.image, vz.unit(layer, k, at=place))
+    except vz.VizlibError:  # no rectifier on the way
+        signal = torch.autograd.grad(value, x)[0]
+    case.close(ours, value.detach() * signal, SAME)
 
 
 def randomize(case):
@@ -378,6 +411,7 @@ def anatomy(case):
     counts, if it is made to do attention in steps that it counts.
     """
     table, learning = vz.anatomy(case.net), copy.deepcopy(case.net).requires_grad_()
+    learning.train().eval()  # biases that some have computed without slopes, and kept
     used = sum(p.numel() for p in _behind(learning(case.image)))
     assert sum(table["parameters"]) == used, f"{sum(table['parameters'])} parameters, not {used}"
     counter = FlopCounterMode(display=False)
@@ -634,8 +668,10 @@ def outcome(method, case):
     """("yes" | "no" | "FAILURE", why). Whatever happens, the network is left as it was found."""
     before = _state(case.net)
     try:
+        guesses = case.guesses
         with contextlib.redirect_stdout(io.StringIO()):
             METHODS[method](case)
+        assert case.guesses == guesses, "an answer, where the model itself has none"
         result = "yes", ""
     except vz.VizlibError as problem:
         result = "no", str(problem)

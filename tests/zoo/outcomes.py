@@ -97,10 +97,12 @@ def page(rows, wanted):
         f"{counts['yes']} right answers, {counts['no']} refusals in words, {counts['FAILURE']} failures.",
         "",
         "*yes*: the answer is right: equal to plain PyTorch, to captum, to patches painted by hand, or a sum "
-        "comes out that has to (methods.py says which). Tolerances, as a share of the length of what is "
-        f"right: {methods.SAME:g} where both sides ask the same network; {methods.FOLDED:g} where batch-norm "
-        f"is folded on one side only, and {methods.SLOPES:g} for slopes then. *no*: VizlibError; the numbers "
-        "lead to its sentence below. Two entries: at the network's own size / at the other.",
+        "comes out that has to (methods.py says which). Where PyTorch's batch-norm and captum are wrong "
+        "themselves, cases.py and methods.py say how that is avoided. Tolerances, as a share of the length "
+        f"of what is right: {methods.SAME:g} where both sides ask the same network; {methods.FOLDED:g} where "
+        f"batch-norm is folded on one side only, and {methods.SLOPES:g} for slopes then. *no*: VizlibError; "
+        "the numbers lead to its sentence below. "
+        "Two entries: at the network's own size / at the other.",
         "",
     ]
     if refused:

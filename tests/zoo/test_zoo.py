@@ -72,8 +72,7 @@ class Small(nn.Module):
 def small(redrawn):
     """A case of a small network, whose answers are right."""
     model = redrawn(Small()).eval().requires_grad_(False)
-    plain = lambda x: model((x - 0.5) / 0.25)  # noqa: E731
-    plain.mean, plain.modules = torch.full((1, 3, 1, 1), 0.5), model.modules
+    plain = Plain(model, torch.full((1, 3, 1, 1), 0.5), torch.tensor(0.25))
     net = vz.Network(model, name="small", mean=0.5, std=0.25, input_size=32)
     return Case(net, plain, *pictures(32).split(1))
 
@@ -97,6 +96,46 @@ def test_a_wrong_answer_is_a_failure(small, method):
         small.logits, small.gradient  # noqa: B018 (kept from before the change)
         small.net.model.conv.weight.mul_(1.5)
     assert outcome(method, small)[0] == "FAILURE"
+
+
+class Sharing(Small):
+    """One rectifier that runs twice, and a shortcut that reads what goes into it; or a fixed size."""
+
+    def __init__(self, fixed=False):
+        super().__init__()
+        self.fixed = fixed
+
+    def forward(self, x):
+        assert not self.fixed or x.shape[-1] == 32, "made for 32"
+        x = self.norm(self.conv(x))
+        x = x + 0.5 * self.relu(x)
+        return self.fc(self.relu(x).mean((2, 3)))
+
+
+def as_a_case(model, side=32):
+    plain = Plain(model.eval().requires_grad_(False), torch.full((1, 3, 1, 1), 0.5), torch.tensor(0.25))
+    net = vz.Network(model, name="sharing", mean=0.5, std=0.25, input_size=32)
+    return case(net, plain.lay_out(), side)
+
+
+@pytest.mark.parametrize("method", ["deconvnet", "guided_backprop"])
+def test_rectifiers_that_run_twice_beside_a_shortcut_are_compared_rightly(redrawn, method, monkeypatch):
+    asked = as_a_case(redrawn(Sharing()))
+    assert outcome(method, asked) == ("yes", "") and len(asked.errors) == 1
+    monkeypatch.setattr(vz, method, vz.gradient)
+    assert outcome(method, asked)[0] == "FAILURE"
+
+
+def test_at_a_size_that_the_model_itself_cannot_look_at_every_method_has_to_refuse(redrawn, monkeypatch):
+    asked = as_a_case(redrawn(Sharing(fixed=True)), 64)
+    assert asked.blind
+    said = {method: outcome(method, asked) for method in METHODS if method not in SIZELESS}
+    assert {kind for kind, _ in said.values()} == {"no"}
+    assert said["gradient"][1].endswith("(The model raised 'made for 32'.)")
+    monkeypatch.setattr(vz, "gradient", lambda net, images, target: images)
+    monkeypatch.setattr(vz, "feature_error", lambda *args, **kwargs: torch.ones(1))
+    for method in ("gradient", "feature_error"):
+        assert outcome(method, asked)[0] == "FAILURE"
 
 
 def test_another_exception_nan_and_a_changed_network_are_failures(small, monkeypatch):

@@ -13,7 +13,7 @@ from torch import nn
 
 from ..errors import VizlibError
 from ..layers.recording import record
-from ..layers.target import unit
+from ..layers.target import leaf, unit, with_slopes
 
 if TYPE_CHECKING:
     from ..models.network import Network
@@ -49,7 +49,7 @@ def project(
     if not isinstance(target, unit):
         raise VizlibError(f"project sends one unit back: vz.unit(layer, channel); this is {target!r}.")
     images = net.check(images)
-    with torch.no_grad():
+    with torch.inference_mode(False), torch.no_grad():
         x, steps = _forward(net, images, target.layer)
         signal, signals = _alone(x, target), [(target.layer, x)]
         for name, back in reversed(steps):
@@ -82,7 +82,7 @@ def _step(module, x):
     if isinstance(module, (nn.ReLU, nn.ReLU6)):
         return module(x), lambda signal: signal.clamp(min=0)
     if isinstance(module, nn.Conv2d):
-        return module(x), lambda signal: _transposed(signal, module, x.shape)
+        return module(x), lambda signal: _transposed(signal, module, x)
     if isinstance(module, nn.MaxPool2d):
         how = module.kernel_size, module.stride, module.padding, module.dilation, module.ceil_mode
         out, switches = F.max_pool2d(x, *how, return_indices=True)
@@ -92,25 +92,14 @@ def _step(module, x):
     return _fire(module, x)
 
 
-def _transposed(signal: torch.Tensor, conv: nn.Conv2d, shape: tuple[int, ...]) -> torch.Tensor:
+def _transposed(signal: torch.Tensor, conv: nn.Conv2d, x: torch.Tensor) -> torch.Tensor:
     """The convolution, backwards: every output hands its value to the pixels that it saw, weighted as it
-    saw them.
+    saw them. That is its derivative, so the weights and the padding are those that it computes with, also
+    where these are not `conv.weight` and `conv.padding`, as in weight-standardized networks.
     """
-    seen = F.conv_transpose2d(
-        signal, conv.weight, stride=conv.stride, dilation=conv.dilation, groups=conv.groups
-    )
-    (height, width), (top, left) = shape[2:], _padding(conv)
-    # Off with the padding; what no window reached, at the lower right, gets nothing.
-    return F.pad(seen, (-left, left + width - seen.shape[3], -top, top + height - seen.shape[2]))
-
-
-def _padding(conv):
-    """Rows above and columns to the left of the picture."""
-    if conv.padding == "valid":
-        return 0, 0
-    if conv.padding == "same":  # an odd row or column goes to the lower right
-        return [d * (k - 1) // 2 for d, k in zip(conv.dilation, conv.kernel_size, strict=True)]
-    return conv.padding
+    with with_slopes():
+        x = leaf(x)
+        return torch.autograd.grad(conv(x), x, signal)[0]
 
 
 def _unpooled(signal: torch.Tensor, switches: torch.Tensor, shape: torch.Size) -> torch.Tensor:

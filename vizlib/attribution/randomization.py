@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from ..errors import VizlibError
+from ..models.admission import forget_caches
 from ..table import Card
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def randomize(net: Network, down_to: str | None = None, *, cascading: bool = Tru
                 spread = tensor.std() if tensor.numel() > 1 else 0.0
                 drawn = torch.randn(tensor.shape, generator=generator).to(tensor.device)
                 tensor.copy_(drawn * spread + tensor.mean())
+    forget_caches(forgetful.model)
     where = f"from the logits down to {down_to}" if cascading else f"in {down_to}"
     where = "everywhere" if down_to is None else where
     card = {key: value for key, value in net.card.items() if key != "sha256"}

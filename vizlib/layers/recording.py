@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _NormBase
 
-from ..errors import VizlibError
+from ..errors import VizlibError, misfits_in_words
 from .receptive import FieldTracer
 
 if TYPE_CHECKING:
@@ -36,6 +37,30 @@ def hooked(hooks: Iterable[tuple[nn.Module, Hook]]) -> Iterator[None]:
     with ExitStack() as gone_in_the_end:
         for module, hook in hooks:
             gone_in_the_end.enter_context(module.register_forward_hook(of_this_thread(hook)))
+        yield
+
+
+@contextmanager
+def norms_laid_out(model: nn.Module) -> Iterator[None]:
+    """While open, the slopes of batch-norm and instance-norm are right for a batch of one picture as well.
+
+    PyTorch (seen in 2.11 and 2.14, on a CPU) mistakes channels for positions if the signal that comes back
+    lies otherwise in memory than what went in, as it does where a grid becomes tokens. So both are laid out
+    alike. Nothing is done where no slopes are taken.
+    """
+
+    def lay_out(module, inputs):
+        x = inputs[0]
+        return (x.contiguous(), *inputs[1:]) if len(x) == 1 and x.dim() > 2 else None
+
+    def lay_out_slopes(module, output):
+        if output.requires_grad and len(output) == 1 and output.dim() > 2:
+            output.register_hook(torch.Tensor.contiguous)
+
+    norms = [m for m in model.modules() if isinstance(m, _NormBase)] if torch.is_grad_enabled() else []
+    with ExitStack() as gone_in_the_end, hooked([(m, lay_out_slopes) for m in norms]):
+        for module in norms:
+            gone_in_the_end.enter_context(module.register_forward_pre_hook(lay_out))
         yield
 
 
@@ -91,7 +116,7 @@ def resume(net: Network, layer: str, values: torch.Tensor) -> torch.Tensor:
     second half of a network.
 
     Raises VizlibError for a layer inside a branch, such as one next to a skip connection: what it puts out is
-    not all that the rest of the network sees.
+    not all that the rest of the network sees; and for a grid of another size, where the rest wants its own.
     """
     if net.layer(layer).path == "":
         return values  # nothing is left to compute
@@ -102,7 +127,12 @@ def resume(net: Network, layer: str, values: torch.Tensor) -> torch.Tensor:
             "computed from it alone. Choose a layer at which the branches have met, such as the end of a "
             "block; net.layers lists them."
         )
-    with substitute(net, layer, values.to(net.device)):
+    given, own = tuple(values.shape[1:]), net.layer(layer).shape
+    sentence = (
+        f"The rest of {net.name} cannot go on from the shape {given} at {layer!r}, where it has {own} at its "
+        f"own size: vz.resize(images, {net.input_shape})."
+    )
+    with misfits_in_words(sentence, given == own), substitute(net, layer, values.to(net.device)):
         return net.unchecked(net.neutral.expand(1, -1, *net.input_shape))
 
 

@@ -11,10 +11,10 @@ import torch
 from torch import nn
 
 from ..batching import whole
-from ..errors import VizlibError, did_you_mean
+from ..errors import VizlibError, did_you_mean, misfits_in_words
 from ..images.check import check_images, check_shape
 from ..layers.receptive import EVERYTHING, FieldTracer, ReceptiveField
-from ..layers.recording import hooked
+from ..layers.recording import hooked, norms_laid_out
 from ..table import Card, Table
 from ..threads import yield_to_others
 from . import admission
@@ -169,22 +169,19 @@ class Network(nn.Module):
         """
         check_shape(images)
         images = images.to(self.mean)  # its device and precision
-        try:
+        size = images.shape[-2], images.shape[-1]
+        own, sentence = size == self.input_shape, self._cannot_look_at(size)
+        with misfits_in_words(sentence, own):
             logits = self.unchecked(images)
-        except (RuntimeError, AssertionError, IndexError) as problem:
-            size = images.shape[-2], images.shape[-1]
-            if size == self.input_shape or isinstance(problem, torch.OutOfMemoryError):
-                raise
-            said = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
-            raise VizlibError(f"{self._cannot_look_at(size)} ({said})") from problem
-        if len(logits) != len(images):  # view(-1, ...) mixes pictures of another size
-            raise VizlibError(self._cannot_look_at((images.shape[-2], images.shape[-1])))
+        wanted = len(images), len(self.labels)  # view(-1, ...) mixes pictures, and a head may keep positions
+        if logits.shape != wanted and not own:
+            raise VizlibError(f"{sentence} (The model returned {tuple(logits.shape)}, not {wanted}.)")
         return logits
 
     def unchecked(self, images: torch.Tensor) -> torch.Tensor:
         """Logits, whatever goes in: for passes in which a layer's output is replaced by other rows."""
         yield_to_others()
-        with _float32(self.device):
+        with _float32(self.device), norms_laid_out(self.model):
             logits = admission.read(self._output, self.model(self._normalized(images)))
         if self.task == "binary":
             logits = logits.reshape(-1, 1)
