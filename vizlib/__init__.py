@@ -104,6 +104,7 @@ from .sweep import folder
 from .synthesis import (
     class_picture,
     dream,
+    dream_film,
     dsift,
     feature_error,
     frame,

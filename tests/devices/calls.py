@@ -202,6 +202,7 @@ SYNTHESIS = {
     ),
     "dream": lambda net, x: vz.dream(net, x[:1], layer=LAYER, octaves=2, steps=2),
     "dream guided": lambda net, x: vz.dream(net, x[:1], layer=LAYER, guide=x[1:], octaves=1, steps=2),
+    "dream_film": lambda net, x: vz.dream_film(net, x[:1], layer=LAYER, window=32, octaves=1, steps=2),
     "zoom_film": lambda net, x: vz.zoom_film(net, x[:1], layer=LAYER, frames=2, octaves=1, steps=1),
     "style_transfer": lambda net, x: vz.style_transfer(net, x[:1], x[1:], steps=2),
     "style_transfer in its colours": lambda net, x: vz.style_transfer(

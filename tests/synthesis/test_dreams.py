@@ -212,6 +212,57 @@ def test_a_film_begins_with_the_picture_and_goes_in(net, clouds):
     assert torch.equal(second.image, film.image)
 
 
+def test_a_birth_begins_with_the_photograph_and_ends_with_the_dream(net, clouds):
+    options = {"layer": "conv4", "octaves": 2, "steps": 3}
+    film = vz.dream_film(net, clouds, at=(40, 100), window=32, size=64, **options)
+    whole = vz.dream(net, clouds, **options)
+    assert torch.equal(film.image, whole.image) and film.history == whole.history and not film.stopped
+    assert film.images.shape == (7, 3, 64, 64)  # the photograph and six steps
+    for frame, picture in ((0, clouds), (-1, whole.image)):
+        assert torch.equal(film.images[[frame]], vz.resize(picture[..., 24:56, 84:116], 64))
+    few = vz.dream_film(net, clouds, at=(95, 0), window=32, size=32, frames=3, **options)  # moved inside
+    assert len(few.images) == 3 and torch.equal(few.images[:1], vz.resize(clouds[..., 64:, :32], 32))
+
+
+def test_a_birth_is_watched_where_it_happens(net, clouds):
+    """A unit in one place changes what it sees, and nothing else."""
+    goal = vz.unit("conv3", 5, at=(4, 9))
+    film = vz.dream_film(net, clouds, target=goal, octaves=1, steps=2, jitter=0, window=48, size=48)
+    change = (film.images[-1] - film.images[0]).abs().sum()
+    assert change > 0.999 * (film.image - clouds).abs().sum() > 0
+    elsewhere = vz.dream_film(
+        net, clouds, target=goal, octaves=1, steps=2, jitter=0, window=32, size=32, at=(90, 10)
+    )
+    assert torch.equal(elsewhere.images[-1], elsewhere.images[0])
+
+
+def test_a_birth_that_is_stopped_shows_its_steps_so_far(net, clouds):
+    def progress(done, total, preview):
+        assert total == 6 and preview.shape == clouds.shape
+        return done < 4
+
+    cut = vz.dream_film(net, clouds, layer="conv4", octaves=2, steps=3, window=32, size=32, progress=progress)
+    assert cut.stopped and len(cut.images) == 5
+
+
+@pytest.mark.parametrize(
+    ("options", "telling"),
+    [
+        (
+            {"window": 97},
+            "window of 97 pixels around some place does not fit a picture of 96 rows and 128 col",
+        ),
+        ({"window": 32, "at": (96, 10)}, r"around \(96, 10\) does not fit"),
+        ({"window": 32.5}, "window is a number of pixels"),
+        ({"frames": 1}, "two frames or more"),
+        ({"layer": None}, "Say what to dream of"),
+    ],
+)
+def test_what_cannot_be_watched(net, clouds, options, telling):
+    with pytest.raises(vz.VizlibError, match=telling):
+        vz.dream_film(net, clouds, **{"layer": "conv4", "window": 32} | options)
+
+
 def test_a_zoom_enlarges_about_the_middle():
     stripe = torch.zeros(1, 3, 40, 40)
     stripe[..., 15:25] = 1  # zoomed by two about its middle, it is twice as broad

@@ -600,6 +600,14 @@ def zoom_film(case):
     _a_picture(film.image, case.side)
 
 
+def dream_film(case):
+    film = vz.dream_film(
+        case.net, case.image, layer=case.layer, window=case.side, size=16, octaves=1, steps=1
+    )
+    assert film.images.shape == (2, 3, 16, 16)
+    assert torch.equal(film.images, vz.resize(torch.cat([case.image, film.image]), 16))
+
+
 def invert(case):
     result = vz.invert(case.net, case.image, layer=case.layer, steps=1)
     _a_picture(result.image, case.side)
@@ -652,7 +660,8 @@ REPRESENTATION = (
     fit_stitch, train_stitch, franken, match_units, minimal_image, feature_error, decode,
 )  # fmt: skip
 SYNTHESIS = (
-    visualize, class_picture, dream, zoom_film, invert, texture, style_transfer, style_poster, frame,
+    visualize, class_picture, dream, zoom_film, dream_film, invert, texture, style_transfer, style_poster,
+    frame,
 )  # fmt: skip
 METHODS = {
     method.__name__.rstrip("_"): method

@@ -18,7 +18,7 @@ NO_RELU = {"deconvnet", "guided_backprop", "guided_grad_cam"}
 NO_RULE = {"lrp", "relevance_table"}
 NO_GRID = {
     "cam", "grad_cam", "layer_cam", "guided_grad_cam", "score_cam", "top_patches", "dissect", "dream",
-    "zoom_film", "invert", "train_equivariance", "logits_through", "train_stitch", "franken",
+    "zoom_film", "dream_film", "invert", "train_equivariance", "logits_through", "train_stitch", "franken",
 }  # fmt: skip
 REFUSED = {
     "torchvision/alexnet": {"cam"},

@@ -10,7 +10,7 @@ from .code_errors import code_error, feature_error, pixel_error
 from .colours import luminance, match_colours, with_luminance_of
 from .descriptors import dsift, hog
 from .dreams import dream, octave_sizes
-from .films import zoom_film, zoomed
+from .films import dream_film, zoom_film, zoomed
 from .frame_models import Frame, frame, langevin, moment_error
 from .grams import diversity, gram, same_style
 from .inversion import invert, paper_smoothness
@@ -38,6 +38,7 @@ __all__ = [
     "direction",
     "diversity",
     "dream",
+    "dream_film",
     "dsift",
     "energy",
     "feature_error",

@@ -1,4 +1,4 @@
-"""A film into the dream: enlarge a little, dream on, and again (Mordvintsev, Olah & Tyka 2015)."""
+"""Films: into the dream, and of one eye being born (Mordvintsev, Olah & Tyka 2015)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 import torch.nn.functional as F
 
-from ..batching import Progress, whole
+from ..batching import Progress, goes_on, whole
+from ..errors import VizlibError
+from ..images.convert import resize
 from ..scalars import real
 from .account import Account
 from .ascent import Result
@@ -63,6 +65,68 @@ def zoom_film(
     except KeyboardInterrupt:  # between two frames; within one, `dream` sees to it
         pass
     return Result(reel[-1], torch.cat(reel), history, stopped=len(reel) < frames)
+
+
+@torch.inference_mode(False)
+def dream_film(
+    net: Network,
+    image: torch.Tensor,
+    *,
+    at: tuple[int, int] | None = None,
+    window: int = 128,
+    size: int = 256,
+    frames: int = 40,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Result:
+    """A DeepDream watched from near, step by step: an eye being born out of a photograph. Returns the Result
+    of `dream`, except for .images.
+
+    .images: (frames, 3, size, size), a square of `window` pixels of the picture, enlarged: first of the
+    photograph, then of what has been dreamt at steps evenly chosen from those of all octaves.
+    at: (row, column), the middle of the window in pixels; default: where the dream changed the picture most.
+    options: of `dream`: layer, octaves, steps ...
+    progress, Stop and an interrupt: as in `dream`; the film shows the steps so far.
+    `vz.save_film` writes it to a file.
+    Raises VizlibError for a window that is larger than the picture, or a middle outside, and for what `dream`
+    refuses.
+    Mordvintsev, Olah & Tyka 2015, "Inceptionism".
+
+        >>> net, photo = vz.load("zfnet"), vz.photo("goldfish", 64)
+        >>> vz.dream_film(net, photo, layer="conv3", octaves=2, steps=2, window=32, size=64).images.shape
+        torch.Size([5, 3, 64, 64])
+    """
+    image = net.check(image)[:1]
+    window, size = whole(window, "window is a number of pixels"), whole(size, "size is a number of pixels")
+    frames = whole(frames, "A film has two frames or more: frames is a number", 2)
+    height, width = image.shape[-2:]
+    inside = at is None or (0 <= at[0] < height and 0 <= at[1] < width)
+    if window > min(height, width) or not inside:
+        raise VizlibError(
+            f"A window of {window} pixels around {at or 'some place'} does not fit a picture of {height} "
+            f"rows and {width} columns: take a smaller window, a middle inside, or a larger picture."
+        )
+    seen = [image]
+
+    def watch(done: int, total: int, preview: torch.Tensor) -> bool:
+        seen.append(preview)
+        return goes_on(progress, done, total, preview)
+
+    result = dream(net, image, progress=watch, **options)
+    y, x = _most_changed(image, result.image, window) if at is None else (n - window // 2 for n in at)
+    y, x = min(max(y, 0), height - window), min(max(x, 0), width - window)
+    count = min(frames, len(seen))
+    chosen = [round(i * (len(seen) - 1) / max(1, count - 1)) for i in range(count)]
+    near = torch.cat([seen[i][..., y : y + window, x : x + window] for i in chosen])
+    result.images = resize(near, size)
+    return result
+
+
+def _most_changed(before: torch.Tensor, after: torch.Tensor, window: int) -> tuple[int, int]:
+    """Row and column of the top left corner of the square with the largest mean squared change."""
+    change = F.avg_pool2d((after - before).square().mean(1, keepdim=True), window, 1)
+    row, column = divmod(int(change.argmax()), change.shape[-1])
+    return row, column
 
 
 def zoomed(image: torch.Tensor, zoom: float = 1.05, turn: float = 0.0) -> torch.Tensor:

@@ -53,7 +53,7 @@ def style_poster(
 
     content: (1, 3, H, W) in [0, 1]. style: a picture or a list of them.
     steps: at each size, or one number for all. A poster of 512 pixels takes `squeezenet` about
-    a minute of one core, and a quarter of that with enlarge=1, which leaves some speckles.
+    half a minute of one core.
     margin: so many pixels are mirrored around the picture and cut off in the end, because units at an edge
     see zeros beyond it.
     options: of `style_transfer`.
