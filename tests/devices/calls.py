@@ -149,6 +149,8 @@ SYNTHESIS = {
     "visualize": lambda net, x: vz.visualize(net, 2, steps=3),
     "visualize a unit": lambda net, x: vz.visualize(net, vz.unit(LAYER, 3), steps=2),
     "class_picture": lambda net, x: vz.class_picture(net, 2, steps=3, size=64),
+    "class_picture of two": lambda net, x: vz.class_picture([net, net], 2, steps=2, size=64),
+    "likelihood": lambda net, x: vz.visualize(net, vz.synthesis.likelihood(net, 2), steps=2),
     "ascend on pixels": lambda net, x: sy.ascend(
         net,
         2,
@@ -196,6 +198,7 @@ SYNTHESIS = {
     "code_error": lambda net, x: sy.code_error(
         *(vz.record(net, some, LAYER)[LAYER] for some in (x, x.flip(0), several()))
     ),
+    "thumbnail_size": lambda net, x: vz.thumbnail_size(x.to(net.device), x.flip(3)),
     "pixel_error": lambda net, x: vz.pixel_error(x[:1].to(net.device), x[1:], several()),
     "feature_error": lambda net, x: vz.feature_error(
         net, x[:1], x[1:].to(net.device), several(), layer=LAYER

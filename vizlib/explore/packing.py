@@ -131,7 +131,9 @@ def sprite(images: torch.Tensor, size: int, columns: int | None = None) -> tuple
     size = whole(size, "size is a number of pixels", BLOCK)
     height, width = (max(BLOCK, round(side * size / longest / BLOCK) * BLOCK) for side in images.shape[-2:])
     small = images if (height, width) == images.shape[-2:] else resize(images, (height, width))
-    sheet, columns = _side_by_side(small.permute(0, 2, 3, 1).mul(255).round().byte().numpy(), 0, columns)
+    sheet, columns = _side_by_side(
+        small.permute(0, 2, 3, 1).mul(255).round().byte().cpu().numpy(), 0, columns
+    )
     where = {"columns": columns, "width": width, "height": height, "count": len(images), "gap": 0}
     return encoded(Image.fromarray(sheet)), where
 

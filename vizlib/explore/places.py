@@ -173,10 +173,10 @@ def guess(
     if not (isinstance(question, str) and question.strip()):
         raise VizlibError("guess asks a question, one sentence in words.")
     if numbers.size > MOST_PLACES:
-        small = torch.as_tensor(numbers, dtype=torch.float32)[None, None]
+        fine = torch.as_tensor(numbers, dtype=torch.float32)[None, None]
         side = GUESS_SIDE / max(numbers.shape)
         shape = max(1, round(numbers.shape[0] * side)), max(1, round(numbers.shape[1] * side))
-        numbers = torch.nn.functional.adaptive_avg_pool2d(small, shape)[0, 0].double().numpy()
+        numbers = torch.nn.functional.adaptive_avg_pool2d(fine.cpu(), shape)[0, 0].cpu().double().numpy()
     data = {
         "kind": "guess",
         "photo": _seen(photo, sharp),
