@@ -225,6 +225,8 @@ def test_squeezenet_keeps_its_maxima_and_looks_from_nearer(name, pictures):
     for other in ({"average": True}, {"enlarge": 1}):
         assert usual != pytest.approx(loss(**other), rel=1e-3)
     assert sy.style_transfer(net, x, x, steps=1).history == pytest.approx([0], abs=1e-6)
+    of_texture = sy.texture(net, s, size=48, steps=1).history  # from noise: with means
+    assert of_texture == sy.texture(net, s, size=48, steps=1, average=True, enlarge=1.5).history
 
 
 @pytest.mark.parametrize("how", ["stop", "interrupt", "error"])

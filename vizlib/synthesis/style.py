@@ -111,7 +111,7 @@ def texture(
     *,
     size: int | tuple[int, int] = 256,
     layers: Layers | None = None,
-    average: bool | None = None,
+    average: bool = True,
     smoothness: float = 0.0,
     enlarge: float | None = None,
     **options: Any,
@@ -125,13 +125,16 @@ def texture(
     style: (1, 3, h, w) in [0, 1], the texture.
     size: side, or (height, width), in pixels, of the picture.
     layers: names, or {name: weight}; default: the style layers of `style_layers_of`.
-    average, smoothness, enlarge, options: as in `style_transfer`; by default 200 steps.
+    average, smoothness, enlarge, options: as in `style_transfer`; by default 200 steps. Means are taken for
+    SqueezeNet, too: the slope of a maximum reaches one pixel of a window, and noise stays in the others.
+    A network with random weights ("squeezenet@0") is the control of Ustyuzhaninov, Brendel, Gatys & Bethge
+    2016, "Texture Synthesis Using Shallow Convolutional Networks with Random Filters".
     Gatys, Ecker & Bethge 2015, "Texture Synthesis Using Convolutional Neural Networks", section 3.
 
         >>> vz.texture(vz.load("zfnet"), vz.background("gravel_grey", 64), size=(48, 64), steps=2).image.shape
         torch.Size([1, 3, 48, 64])
     """
-    average, enlarge = _usual_look(net, average, enlarge)
+    enlarge = _usual_look(net, average, enlarge)[1]
     options = _options(options, smoothness, enlarge, steps=200)
     style = one_picture(style, "style", net.device)
     with average_pooling(average):
@@ -149,13 +152,14 @@ def style_layers_of(net: Network) -> tuple[list[str], list[str]]:
     VizlibError for a network without such layers.
 
     SqueezeNet: relu1, the Fire modules 2 to 5 and 7; content: fire7. Chosen by eye, with two settings that
-    matter more. Its max-pooling stays: with means its paintings fill with embossed worms. It looks at
-    pictures enlarged by 1.5, see `enlarged` in transformations.py: 1 is four times as fast as 2 and leaves a
-    grain; 2 draws the cleanest lines, and turns the broad strokes of an oil painting into leather.
+    matter more. In style transfer its max-pooling stays: with means its paintings fill with embossed worms.
+    It looks at pictures enlarged by 1.5, see `enlarged` in transformations.py: 1 takes half the time and
+    leaves a grain; 2 takes twice the time, draws the cleanest lines, and makes leather of the broad strokes
+    of oil.
     What VGG-19 ("torchvision/vgg19", for those online) adds: it is the network of the paper, and its defaults
     are the paper's. All its filters have stride 1 and only pooling makes grids coarser, so it needs no
     enlargement; up to relu5_1 it asks for 92 times the multiplications that SqueezeNet needs up to fire7,
-    23 times with the enlargement.
+    41 times with the enlargement.
 
         >>> vz.synthesis.style_layers_of(vz.load("zfnet"))
         (['relu3'], ['relu1', 'relu2', 'relu3', 'relu4', 'relu5'])
