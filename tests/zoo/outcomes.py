@@ -102,7 +102,8 @@ def page(rows, wanted):
         f"of what is right: {methods.SAME:g} where both sides ask the same network; {methods.FOLDED:g} where "
         f"batch-norm is folded on one side only, and {methods.SLOPES:g} for slopes then. *no*: VizlibError; "
         "the numbers lead to its sentence below. "
-        "Two entries: at the network's own size / at the other.",
+        "Two entries: at the network's own size / at the other. *not asked*: the method is newer than "
+        "the row.",
         "",
     ]
     if refused:
@@ -130,4 +131,4 @@ def _cell(row, method, reasons):
         if method in side:
             outcome, why = side[method]
             said.append("yes" if outcome == "yes" else f"{outcome} {reasons.number(row['network'], why)}")
-    return " / ".join(dict.fromkeys(said)) if len(set(said)) > 1 else said[0]
+    return " / ".join(dict.fromkeys(said)) or "not asked"
