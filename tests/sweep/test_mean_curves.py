@@ -56,6 +56,13 @@ def test_targets_of_all_kinds_are_followed(net, photos):
         curves(net, x, vz.saliency, [0, 1], steps=2)
 
 
+def test_of_labels_that_are_questions_of_their_own_the_sigmoid_is_followed(photos):
+    net = vz.load("zfnet")
+    net.task = "multilabel"
+    found = curves(net, photos[0], vz.saliency, "goldfish", steps=2)
+    torch.testing.assert_close(found.deletion[:1], net(photos[0])[:, net.index("goldfish")].sigmoid())
+
+
 def probability_of_goldfish(net):
     k = net.index("goldfish")
     return lambda logits: logits.softmax(1)[:, k]

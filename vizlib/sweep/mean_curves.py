@@ -102,7 +102,7 @@ def asked(net, numbers, images, target):
     if not isinstance(settled, torch.Tensor):
         return images, settled, [settled] * len(images)
     classes = settled.tolist()
-    return images, classes, [lambda logits, k=k: logits.softmax(1)[:, k] for k in classes]
+    return images, classes, [lambda logits, k=k: net.probabilities(logits)[:, k] for k in classes]
 
 
 def follow_all(net, images, follow, maps, steps, batch_size):
