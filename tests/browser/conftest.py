@@ -191,7 +191,7 @@ def run_notebook(lab, course, browser):
             _until(
                 lambda: sum(p.isdigit() for p in _prompts(page)) == len(cells),
                 f"{name} to run",
-                timeout=3 * PATIENCE,
+                timeout=10 * PATIENCE,  # a whole lesson, on cores that may have other work
                 pause=pause,
             )
             return page
