@@ -8,7 +8,7 @@ import torch
 from cases import Case, Plain, case, load, other_side, pictures
 from methods import FEW, METHODS, SIZELESS, outcome
 from networks import SAMPLE, everything
-from outcomes import page, read
+from outcomes import PAGE, page, read
 from torch import nn
 
 import vizlib as vz
@@ -186,3 +186,9 @@ def test_the_page_says_yes_no_and_why_and_what_is_missing(tmp_path):
     assert "| no 1 / yes |" in row and "| FAILURE 2 / yes |" in row
     assert "1. (1 times) timm/a has no layer 'x' at 32 x 32 pixels." in text
     assert "1 refusals in words, 1 failures" in text
+
+
+def test_the_page_as_it_stands_holds_no_failure():
+    text = PAGE.read_text(encoding="utf-8")
+    assert ", 0 failures." in text and "FAILURE" not in text
+    assert all(f"| {name} (" in text for name in SAMPLE)
